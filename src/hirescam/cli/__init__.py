@@ -1,0 +1,1 @@
+"""The `hirescam` command: one file per sub-command."""

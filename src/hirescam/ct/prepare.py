@@ -1,0 +1,107 @@
+"""Preparation: how a scan becomes a network's input."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from hirescam.ct.resample import INTERPOLATIONS, resample
+from hirescam.ct.volume import AIR_HU, Volume, reorient
+
+
+class Preparation(BaseModel):
+    """What a model expects: grid, window and grouping. The defaults are the paper's.
+
+    A scan is turned to `orientation`, resampled to `spacing_mm`, cut or padded with air
+    around its centre to `shape`, windowed to [0, 1], shifted by `mean`, and its slices are
+    grouped as the channels of a 2D network. Published code: RAD-ChestCT, 2020.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spacing_mm: tuple[float, float, float] = (0.8, 0.8, 0.8)
+    shape: tuple[int, int, int] = (405, 420, 420)
+    window_hu: tuple[float, float] = (-1000.0, 800.0)
+    mean: float = 0.449
+    group: int = Field(default=3, ge=1)
+    orientation: str = Field(default="IPL", pattern="^[LRAPSI]{3}$")
+    interpolation: Literal["bspline", "linear"] = "bspline"
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "Preparation":
+        if min(self.spacing_mm) <= 0 or min(self.shape) < 1:
+            raise ValueError("spacing_mm and shape must be positive")
+        if self.shape[0] % self.group:
+            raise ValueError(f"{self.shape[0]} slices do not divide into groups of {self.group}")
+        if self.window_hu[0] >= self.window_hu[1]:
+            raise ValueError("window_hu must run from low to high")
+        return self
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Slice groups, channels, rows, columns."""
+        slices, rows, columns = self.shape
+        return slices // self.group, self.group, rows, columns
+
+
+def place(volume: Volume, preparation: Preparation) -> Volume:
+    """The scan on the grid that the network sees, still in HU and with its place in the patient.
+
+    Outside the scan there is air. Where the spacings agree no value changes.
+    """
+    turned = reorient(volume, preparation.orientation)
+    scale, start = _grid(turned, preparation)
+    kernel = INTERPOLATIONS[preparation.interpolation]
+    weights = [
+        kernel(first + step * np.arange(new), old)
+        for first, step, new, old in zip(
+            start, scale, preparation.shape, turned.shape, strict=True
+        )
+    ]
+    moved = np.diag([*scale, 1.0])
+    moved[:3, 3] = start
+    values = resample(turned.voxels, weights, outside=float(AIR_HU))
+    return Volume(_like(values, volume.voxels.dtype), turned.affine @ moved)
+
+
+def network_input(
+    placed: Volume, preparation: Preparation
+) -> Float[Tensor, "slice channel row column"]:
+    """What the network is fed: windowed, shifted, slices grouped as channels."""
+    low, high = preparation.window_hu
+    values = torch.from_numpy(placed.voxels).to(torch.float32, copy=True)
+    values.clamp_(low, high).sub_(low).div_(high - low).sub_(preparation.mean)
+    return rearrange(values, "(slice channel) h w -> slice channel h w", channel=preparation.group)
+
+
+def _grid(
+    volume: Volume, preparation: Preparation
+) -> tuple[list[float], list[float]]:
+    """Step and start of the placed grid along each axis, in voxels of `volume`.
+
+    Padding and cropping are counted in whole new voxels, as published: half of it before,
+    rounded down.
+    """
+    scale, start = [], []
+    for old, had, wanted, new in zip(
+        volume.shape, volume.spacing_mm, preparation.spacing_mm, preparation.shape, strict=True
+    ):
+        step = wanted / had
+        if abs(step - 1) < 1e-4:
+            step = 1.0
+        excess = round(old / step) - new
+        before = excess // 2 if excess >= 0 else -(-excess // 2)
+        scale.append(step)
+        start.append(before * step)
+    return scale, start
+
+
+def _like(values: Float[np.ndarray, "..."], dtype: np.dtype) -> np.ndarray:
+    if dtype == np.int16:
+        limits = np.iinfo(np.int16)
+        return np.clip(np.rint(values, out=values), limits.min, limits.max).astype(np.int16)
+    return values

@@ -1,0 +1,68 @@
+"""Volume: Hounsfield units on a grid that knows where it lies in the patient."""
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+from jaxtyping import Float64, Shaped
+
+from hirescam.errors import GeometryError, VoxelError
+
+AIR_HU = -1000
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A scan: voxels in HU, int16 or float32, and an affine from index to patient.
+
+    `affine @ (slice, row, column, 1)` is a point in millimetres to the patient's right,
+    front and head (RAS, as nibabel). Spacing and orientation are read off it, never kept
+    beside it.
+    """
+
+    voxels: Shaped[np.ndarray, "slice row column"]
+    affine: Float64[np.ndarray, "4 4"]
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 3:
+            raise VoxelError(
+                f"voxels have {self.voxels.ndim} axes {self.voxels.shape}, expected 3 "
+                f"(slice, row, column): choose one 3-D scan"
+            )
+        if self.voxels.dtype not in (np.int16, np.float32):
+            raise VoxelError(f"voxels are {self.voxels.dtype}, expected int16 or float32 HU")
+        if not np.isfinite(self.affine).all() or abs(np.linalg.det(self.affine[:3, :3])) < 1e-9:
+            raise GeometryError(
+                f"affine {self.affine.tolist()} does not place voxels in space: "
+                f"write the scan again with its spacing and directions"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows, columns."""
+        slices, rows, columns = self.voxels.shape
+        return slices, rows, columns
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between neighbours along slice, row and column."""
+        slices, rows, columns = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(slices), float(rows), float(columns)
+
+    @property
+    def orientation(self) -> str:
+        """Where each axis leads, e.g. "IPL": slices to the feet, rows to the back, columns left."""
+        return "".join(nib.orientations.aff2axcodes(self.affine))
+
+
+def reorient(volume: Volume, orientation: str = "IPL") -> Volume:
+    """The same voxels with axes leading where `orientation` says; every voxel keeps its place.
+
+    An oblique scan takes the nearest directions. No value is interpolated.
+    """
+    now = nib.orientations.io_orientation(volume.affine)
+    wanted = nib.orientations.axcodes2ornt(orientation)
+    turn = nib.orientations.ornt_transform(now, wanted)
+    voxels = nib.orientations.apply_orientation(volume.voxels, turn)
+    back = nib.orientations.inv_ornt_aff(turn, volume.shape)
+    return Volume(voxels, volume.affine @ back)

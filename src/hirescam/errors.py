@@ -1,0 +1,53 @@
+"""Every error this package raises on purpose.
+
+    HirescamError
+    ├── ReadError            a file or folder cannot become a volume
+    │   ├── UnknownFormatError   no reader knows it
+    │   ├── GeometryError        where its voxels lie is missing, contradictory or unsupported
+    │   └── VoxelError           its values are not Hounsfield units of one 3-D scan
+    ├── ModelError           a model file is damaged, foreign, or does not fit what it is given
+    ├── LayerError           a layer cannot be explained
+    ├── TargetError          a target names no score of the network
+    ├── WriteError           an output cannot be written; nothing half-written is left
+    └── MissingPackageError  an optional package is needed; the message names the extra
+"""
+
+
+class HirescamError(Exception):
+    """Base of all errors raised by hirescam: one sentence that says what to do."""
+
+
+class ReadError(HirescamError):
+    """A file or folder cannot become a volume."""
+
+
+class UnknownFormatError(ReadError):
+    """No reader knows this file."""
+
+
+class GeometryError(ReadError):
+    """Where the voxels lie in the patient is missing, contradictory or unsupported."""
+
+
+class VoxelError(ReadError):
+    """The values are not the Hounsfield units of one three-dimensional scan."""
+
+
+class ModelError(HirescamError):
+    """A model file is damaged, foreign, or does not fit what it is given."""
+
+
+class LayerError(HirescamError):
+    """A layer cannot be explained."""
+
+
+class TargetError(HirescamError):
+    """A target names no score of the network."""
+
+
+class WriteError(HirescamError):
+    """An output cannot be written; nothing half-written is left behind."""
+
+
+class MissingPackageError(HirescamError):
+    """An optional package is needed; the message names the extra that brings it."""

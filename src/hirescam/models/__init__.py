@@ -1,0 +1,1 @@
+"""Networks that classify volumes, and the files that hold them."""

@@ -1,0 +1,1 @@
+"""Chests, lesions and their reports with known ground truth."""

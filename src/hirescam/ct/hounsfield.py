@@ -1,0 +1,40 @@
+"""Hounsfield units: stored numbers in the smallest type that holds them exactly."""
+
+import numpy as np
+from jaxtyping import Shaped
+
+from hirescam.errors import VoxelError
+
+_INT16 = np.iinfo(np.int16)
+
+
+def hounsfield(
+    stored: Shaped[np.ndarray, "row column"], slope: float = 1.0, intercept: float = 0.0
+) -> Shaped[np.ndarray, "row column"]:
+    """`stored * slope + intercept` as int16 where that is exact, else as float32.
+
+    Raises `VoxelError` for 8-bit, colour and complex numbers, which are never Hounsfield units.
+    """
+    if stored.dtype.kind not in "iuf" or stored.dtype.itemsize == 1:
+        raise VoxelError(
+            f"values are {_described(stored.dtype)}, expected Hounsfield units of at least "
+            f"16 bits: give the CT itself, not a picture or a mask"
+        )
+    scaled = (slope, intercept) != (1, 0)
+    if stored.dtype == np.int16 and not scaled:
+        return stored
+    exact = stored.dtype.kind in "iu" and slope == int(slope) and intercept == int(intercept)
+    values = stored.astype(np.int64 if exact else np.float64)
+    if scaled:
+        factor, offset = np.array([slope, intercept], dtype=values.dtype)
+        values = values * factor + offset
+    whole = exact or np.array_equal(values, np.rint(values))
+    fits = whole and values.min() >= _INT16.min and values.max() <= _INT16.max
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused as such
+        return values.astype(np.int16 if fits else np.float32)
+
+
+def _described(dtype: np.dtype) -> str:
+    if dtype.kind in "iub":
+        return f"8-bit ({dtype.name})"
+    return "complex" if dtype.kind == "c" else "colours" if dtype.names else dtype.name

@@ -1,0 +1,48 @@
+"""NRRD and MetaImage, read by SimpleITK."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from hirescam.ct.hounsfield import hounsfield
+from hirescam.ct.lps import affine_from_lps
+from hirescam.ct.metaimage import check_complete
+from hirescam.ct.volume import Volume
+from hirescam.errors import GeometryError, VoxelError
+
+
+def read_itk(path: Path) -> Volume:
+    """The scan in a .nrrd, .nhdr, .mha or .mhd file."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    _check(reader)
+    if path.suffix.lower() in (".mha", ".mhd"):
+        check_complete(path, voxel_bytes=_voxel_bytes(reader))
+    image = reader.Execute()
+    planes = [hounsfield(plane) for plane in sitk.GetArrayViewFromImage(image)]
+    steps = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    affine = affine_from_lps(np.array(image.GetOrigin()), *steps.T[::-1])
+    return Volume(np.stack(planes), affine)
+
+
+def _check(reader: sitk.ImageFileReader) -> None:
+    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+        raise VoxelError(
+            f"has {reader.GetDimension()} axes {reader.GetSize()} and "
+            f"{reader.GetNumberOfComponents()} values per voxel, expected 3 axes and 1 value: "
+            f"give one 3-D scan alone"
+        )
+    is_nrrd = reader.GetMetaData("ITK_InputFilterName") == "NrrdImageIO"
+    if is_nrrd and not reader.HasMetaDataKey("NRRD_space"):
+        raise GeometryError(
+            "its header has no `space` that says where the image lies in the patient: convert "
+            "it again from its DICOM series"
+        )
+
+
+def _voxel_bytes(reader: sitk.ImageFileReader) -> int:
+    one_voxel = sitk.Image([1, 1, 1], reader.GetPixelID())
+    return math.prod(reader.GetSize()) * one_voxel.GetSizeOfPixelComponent()

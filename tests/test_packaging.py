@@ -1,0 +1,96 @@
+import importlib.util
+import re
+import statistics
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import hirescam
+from make import REPO
+
+LIMIT_S = 0.2
+COMMANDS_WITHOUT_TORCH = [["--help"], ["info"], ["info", "--json"]]
+
+needs_commands = pytest.mark.skipif(
+    importlib.util.find_spec("hirescam.cli.main") is None,
+    reason="the commands are not written yet: src/hirescam/cli/main.py is absent",
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Paths inside the wheel that users install, built once."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    python(*build, "--wheel-dir", str(folder), str(REPO))
+    (built,) = folder.glob("*.whl")
+    return [PurePosixPath(name) for name in zipfile.ZipFile(built).namelist()]
+
+
+def python(*arguments):
+    """What a fresh interpreter prints, and what it says on the side."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def seconds(code):
+    """Median time a fresh interpreter takes to run `code`, start included."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        python("-c", code)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
+    source = REPO / "src"
+    wanted = {
+        path.relative_to(source)
+        for path in source.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    held = {Path(path) for path in wheel if not path.parts[0].endswith(".dist-info")}
+    assert held == wanted
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["py.typed", "__init__.pyi", "drawing/report.html.jinja", "drawing/summary.schema.json"],
+)
+def test_the_wheel_holds_what_is_not_python(wheel, name):
+    assert PurePosixPath("hirescam", name) in wheel
+
+
+def test_the_wheel_holds_the_licence(wheel):
+    (licence,) = (path for path in wheel if path.name == "LICENSE")
+    assert licence.parent.name == "licenses"
+    assert licence.parts[0].endswith(".dist-info")
+
+
+def test_importing_the_package_loads_no_torch():
+    _, imports = python("-X", "importtime", "-c", "import hirescam")
+    assert "lazy_loader" in imports
+    assert not re.search(r"\| +torch$", imports, re.MULTILINE)
+
+
+def test_importing_the_package_takes_little_time():
+    assert seconds("import hirescam") - seconds("pass") < LIMIT_S
+
+
+@needs_commands
+@pytest.mark.parametrize("arguments", COMMANDS_WITHOUT_TORCH, ids=" ".join)
+def test_a_command_that_only_informs_loads_no_torch(arguments):
+    _, imports = python("-X", "importtime", "-m", "hirescam", *arguments)
+    assert "hirescam.cli" in imports
+    assert not re.search(r"\| +torch$", imports, re.MULTILINE)
+
+
+def test_the_version_is_the_same_wherever_it_is_stated():
+    assert f'version = "{hirescam.__version__}"' in (REPO / "pyproject.toml").read_text()
+    assert f"\nversion: {hirescam.__version__}\n" in (REPO / "CITATION.cff").read_text()

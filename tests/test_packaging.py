@@ -1,4 +1,3 @@
-import importlib.util
 import re
 import statistics
 import subprocess
@@ -14,11 +13,6 @@ from make import REPO
 
 LIMIT_S = 0.2
 COMMANDS_WITHOUT_TORCH = [["--help"], ["info"], ["info", "--json"]]
-
-needs_commands = pytest.mark.skipif(
-    importlib.util.find_spec("hirescam.cli.main") is None,
-    reason="the commands are not written yet: src/hirescam/cli/main.py is absent",
-)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +77,6 @@ def test_importing_the_package_takes_little_time():
     assert seconds("import hirescam") - seconds("pass") < LIMIT_S
 
 
-@needs_commands
 @pytest.mark.parametrize("arguments", COMMANDS_WITHOUT_TORCH, ids=" ".join)
 def test_a_command_that_only_informs_loads_no_torch(arguments):
     _, imports = python("-X", "importtime", "-m", "hirescam", *arguments)

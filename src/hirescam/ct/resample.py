@@ -54,7 +54,7 @@ INTERPOLATIONS: dict[str, Callable[[Float[np.ndarray, "new"], int], Weights]] = 
 
 def resample(
     values: Shaped[np.ndarray, "slice row column"],
-    weights: Sequence[Weights],
+    weights: Sequence[Float[np.ndarray, "_ _"]],
     *,
     outside: float,
 ) -> Float[np.ndarray, "new_slice new_row new_column"]:

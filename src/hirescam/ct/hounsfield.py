@@ -1,5 +1,7 @@
 """Hounsfield units: stored numbers in the smallest type that holds them exactly."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Shaped
 
@@ -32,6 +34,15 @@ def hounsfield(
     fits = whole and values.min() >= _INT16.min and values.max() <= _INT16.max
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused as such
         return values.astype(np.int16 if fits else np.float32)
+
+
+def check_three_axes(shape: Sequence[int]) -> None:
+    """Refuse what is not one three-dimensional scan."""
+    if len(shape) != 3 or 0 in shape:
+        raise VoxelError(
+            f"has {len(shape)} axes {tuple(shape)}, expected 3 of at least 1 voxel: "
+            f"give one 3-D scan alone"
+        )
 
 
 def _described(dtype: np.dtype) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from hirescam.ct.hounsfield import hounsfield
+from hirescam.ct.hounsfield import check_three_axes, hounsfield
 from hirescam.ct.lps import affine_from_lps
 from hirescam.ct.metaimage import check_complete
 from hirescam.ct.volume import Volume
@@ -29,11 +29,11 @@ def read_itk(path: Path) -> Volume:
 
 
 def _check(reader: sitk.ImageFileReader) -> None:
-    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+    check_three_axes(reader.GetSize())
+    if reader.GetNumberOfComponents() != 1:
         raise VoxelError(
-            f"has {reader.GetDimension()} axes {reader.GetSize()} and "
-            f"{reader.GetNumberOfComponents()} values per voxel, expected 3 axes and 1 value: "
-            f"give one 3-D scan alone"
+            f"has {reader.GetNumberOfComponents()} values per voxel, expected 1: "
+            f"give the CT itself, not a picture or a field"
         )
     is_nrrd = reader.GetMetaData("ITK_InputFilterName") == "NrrdImageIO"
     if is_nrrd and not reader.HasMetaDataKey("NRRD_space"):

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Shaped
 from nibabel.arrayproxy import ArrayProxy
 
-from hirescam.ct.hounsfield import hounsfield
+from hirescam.ct.hounsfield import check_three_axes, hounsfield
 from hirescam.ct.volume import Volume
-from hirescam.errors import GeometryError, ReadError, VoxelError
+from hirescam.errors import GeometryError, ReadError
 
 _KINDS = (nib.Nifti1Image, nib.Nifti2Image)
 
@@ -54,8 +54,7 @@ def _check_place(header: nib.Nifti1Header) -> None:
 
 
 def _three_axes(stored: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "column row slice"]:
-    if stored.ndim < 3 or any(length != 1 for length in stored.shape[3:]):
-        raise VoxelError(
-            f"has {stored.ndim} axes {stored.shape}, expected 3: give one 3-D scan alone"
-        )
-    return stored.reshape(stored.shape[:3])
+    if all(length == 1 for length in stored.shape[3:]):
+        stored = stored.reshape(stored.shape[:3])
+    check_three_axes(stored.shape)
+    return stored

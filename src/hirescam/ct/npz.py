@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hirescam.ct.hounsfield import hounsfield
+from hirescam.ct.hounsfield import check_three_axes, hounsfield
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 
@@ -29,7 +29,9 @@ def read_npz(path: Path) -> Volume:
                 f"holds {', '.join(map(repr, archive.files)) or 'no arrays'}, expected an "
                 f"array named {KEY!r} as in RAD-ChestCT: save the scan under that name"
             )
-        planes = [hounsfield(plane) for plane in archive[KEY]]
+        stored = archive[KEY]
+    check_three_axes(stored.shape)
+    planes = [hounsfield(plane) for plane in stored]
     to_feet_back_left = -np.eye(4)[[2, 1, 0, 3]] * SPACING_MM
     to_feet_back_left[3, 3] = 1.0
     return Volume(np.stack(planes), to_feet_back_left)

@@ -1,0 +1,43 @@
+"""What the tests of every reader need: a writer, and what every refusal must keep."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from hirescam.ct.files import read_volume
+from make_dicom import PLANTED
+
+
+@pytest.fixture
+def refused():
+    """Reading `path` raises just `error`, in one line with `phrases`, that betrays nothing."""
+
+    def check(path, error, *phrases):
+        with pytest.raises(error) as caught:
+            read_volume(path)
+        message = str(caught.value)
+        assert type(caught.value) is error
+        assert message.startswith(f"{path.name}: ")
+        assert [phrase for phrase in phrases if phrase not in message] == []
+        assert PLANTED not in message
+        assert str(path.parent) not in message
+        assert "\n" not in message
+
+    return check
+
+
+@pytest.fixture
+def write():
+    """Write voxels (slice, row, column) to a path, in the format that its suffix names."""
+
+    def save(path, voxels):
+        if path.name.endswith((".nii", ".nii.gz")):
+            nib.save(nib.Nifti1Image(voxels.T, np.eye(4), dtype=voxels.dtype), path)
+        elif path.suffix == ".npz":
+            np.savez_compressed(path, ct=voxels)
+        else:
+            sitk.WriteImage(sitk.GetImageFromArray(voxels), path)
+        return path
+
+    return save

@@ -1,17 +1,27 @@
+import ast
+import itertools
 import re
 import statistics
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import hirescam
 from make import REPO
 
 LIMIT_S = 0.2
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+OPTIONAL = PROJECT["optional-dependencies"]
+FOR_USERS = OPTIONAL.keys() - {"dev", "docs", "all"}
+CONSTRAINTS = (REPO / "constraints.txt").read_text()
 COMMANDS_WITHOUT_TORCH = [["--help"], ["info"], ["info", "--json"]]
 
 
@@ -67,6 +77,38 @@ def test_the_wheel_holds_the_licence(wheel):
     assert licence.parts[0].endswith(".dist-info")
 
 
+def imported():
+    """Top-level names of all packages that some line of ours imports, late imports included."""
+    trees = (ast.walk(ast.parse(path.read_text())) for path in (REPO / "src").rglob("*.py"))
+    for node in itertools.chain.from_iterable(trees):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def declared(requirements):
+    """Distribution names as package indexes compare them."""
+    return {canonicalize_name(Requirement(each).name) for each in requirements}
+
+
+def test_the_core_dependencies_are_exactly_the_packages_that_the_code_imports():
+    others = set(imported()) - sys.stdlib_module_names - {"hirescam"}
+    distributions = packages_distributions()
+    needed = {canonicalize_name(distributions[name][0]) for name in others}
+    extras = set().union(*(declared(OPTIONAL[name]) for name in FOR_USERS))
+    core = declared(PROJECT["dependencies"])
+    assert needed - extras <= core, "imported, but no user without dev tools has it"
+    assert core <= needed, "installed for every user, but nothing imports it"
+
+
+def test_the_constraints_hold_an_exact_version_of_every_core_and_dev_dependency():
+    lines = [line for line in CONSTRAINTS.splitlines() if not line.startswith("#")]
+    assert all("==" in line for line in lines)
+    wanted = PROJECT["dependencies"] + OPTIONAL["dev"]
+    assert declared(wanted) <= declared(lines)
+
+
 def test_importing_the_package_loads_no_torch():
     _, imports = python("-X", "importtime", "-c", "import hirescam")
     assert "lazy_loader" in imports
@@ -85,5 +127,5 @@ def test_a_command_that_only_informs_loads_no_torch(arguments):
 
 
 def test_the_version_is_the_same_wherever_it_is_stated():
-    assert f'version = "{hirescam.__version__}"' in (REPO / "pyproject.toml").read_text()
+    assert hirescam.__version__ == PROJECT["version"]
     assert f"\nversion: {hirescam.__version__}\n" in (REPO / "CITATION.cff").read_text()

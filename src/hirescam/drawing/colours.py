@@ -1,0 +1,71 @@
+"""Colours: how a place on the scan, and what a map adds there, become one pixel.
+
+Maps are signed, so the colours are two: orange raised the score, blue lowered it. The hue says
+the sign alone and opacity, in proportion to the value, says the size alone: little evidence
+looks like little, and the CT stays visible below much. Ready-made diverging maps lose there:
+"RdBu" paints its white middle over dark lungs and its dark ends vanish in them; dark-centred
+ones (berlin, managua) under growing opacity fade with the square of the value.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+
+UNIT = "logit per cell"
+MOST_OPAQUE = 0.75
+# Okabe and Ito's pair for every common colour blindness, equally light (L* 71 and 70).
+RAISED = np.array([0xE6, 0x9F, 0x00], np.float32) / 255
+LOWERED = np.array([0x56, 0xB4, 0xE9], np.float32) / 255
+
+WINDOWS_HU = (  # the first prefix that a label starts with
+    ("lung_", (-1350.0, 150.0)),
+    ("", (-160.0, 240.0)),
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One symmetric scale for every picture of a summary: `limit` has the strongest colour."""
+
+    limit: float
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        """Values worth a number beside the colour bar."""
+        return tuple(self.limit * step for step in (-1, -0.5, 0, 0.5, 1))
+
+
+def shared_scale(maps: Float[np.ndarray, "label slice row column"]) -> Scale:
+    """The scale that just holds every value of every map, in two digits; 1 if all are zero."""
+    largest = float(np.abs(maps).max(initial=0.0))
+    if largest == 0:
+        return Scale(1.0)
+    digit = 10.0 ** (np.floor(np.log10(largest)) - 1)
+    return Scale(float(f"{np.ceil(largest / digit * (1 - 1e-9)) * digit:.2g}"))
+
+
+def window_hu(label: str) -> tuple[float, float]:
+    """Hounsfield units shown as black and as white for the organ that `label` speaks of."""
+    return next(window for prefix, window in WINDOWS_HU if label.startswith(prefix))
+
+
+def grey(
+    hu: Shaped[np.ndarray, "*place"], window: tuple[float, float]
+) -> Float[np.ndarray, "*place"]:
+    """Brightness from 0 to 1 of Hounsfield units in a window."""
+    low, high = window
+    return np.clip((hu.astype(np.float32) - low) / (high - low), 0, 1)
+
+
+def blend(
+    brightness: Float[np.ndarray, "*place"], values: Float[np.ndarray, "*place"], scale: Scale
+) -> UInt8[np.ndarray, "*place 3"]:
+    """The scan's brightness with a map's colour over it, as RGB."""
+    pixels = np.repeat(brightness[..., None], 3, axis=-1)
+    painted = values != 0
+    strength = np.clip(values[painted] / scale.limit, -1, 1)
+    opacity = MOST_OPAQUE * np.abs(strength)[:, None]
+    colour = np.where(strength[:, None] > 0, RAISED, LOWERED)
+    pixels[painted] += opacity * (colour - pixels[painted])
+    return np.rint(pixels * 255).astype(np.uint8)

@@ -1,0 +1,31 @@
+"""Numbers as readers expect them: three digits, a true minus sign, millimetres with a side."""
+
+_SIDES = (("R", "L"), ("A", "P"), ("S", "I"))  # a positive RAS coordinate, a negative one
+
+
+def signed(value: float) -> str:
+    """Three significant digits and a sign; zero has none."""
+    return f"{value:+#.3g}".rstrip(".").replace("-", "−") if value else "0"
+
+
+def exact(value: float) -> str:
+    """Five decimals, for sums that a reader wants to check."""
+    return f"{value:.5f}".replace("-", "−")
+
+
+def probability(share: float) -> str:
+    """A probability in percent; only certainty itself reads 0 or 100."""
+    if 0 < share < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= share < 1:
+        return ">99.9%"
+    return f"{share:.1%}"
+
+
+def place(patient_mm: tuple[float, float, float]) -> str:
+    """A point of the patient's coordinates, e.g. "L 12.0 · P 40.5 · S 101.3 mm"."""
+    parts = (
+        f"{sides[point < 0]} {abs(point):.1f}"
+        for sides, point in zip(_SIDES, patient_mm, strict=True)
+    )
+    return " · ".join(parts) + " mm"

@@ -1,0 +1,1 @@
+"""An explanation as files that other programs read."""

@@ -1,13 +1,29 @@
-"""Explanation: what a model says of a scan, where it saw that, and whether the map is guaranteed."""
+"""Explanation: what a model says of a scan, where it saw that, and what the map is worth."""
 
+import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Float64
+from torch import Tensor
 
-from hirescam.ct.grid import onto
+import hirescam
+from hirescam.ct.grid import Cells, cell_affine, onto, tiled_cells
+from hirescam.ct.prepare import network_input, place
 from hirescam.ct.volume import Volume
-from hirescam.methods.guarantee import Guarantee
+from hirescam.errors import ModelError
+from hirescam.methods.capture import capture
+from hirescam.methods.gradcam import gradcam_maps
+from hirescam.methods.guarantee import Guarantee, audit_each
+from hirescam.methods.hirescam import hirescam_maps
+from hirescam.methods.layers import layer_name
+from hirescam.models.files import Model
+
+Method = Literal["hirescam", "gradcam"]
+Geometry = Literal["receptive-field", "published"]
+MAPS = {"hirescam": hirescam_maps, "gradcam": gradcam_maps}
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ class Explanation:
 
     @property
     def slice_scores(self) -> dict[str, Float32[np.ndarray, "slice"]]:
-        """Score of each label on each slice group, head to feet; empty if the network has none."""
+        """Score of each label on each slice group, head to feet; empty where there are none."""
         if self.slice_logits is None:
             return {}
         return dict(zip(self.labels, self.slice_logits, strict=True))
@@ -79,3 +95,83 @@ class Explanation:
     def on_scan(self, label: str) -> Float32[np.ndarray, "slice row column"]:
         """The map of `label` on the scan's own grid, for looking: its sum means nothing."""
         return onto(self.maps[label], self.affine, self.scan.shape, self.scan.affine)
+
+
+def explain(
+    model: Model,
+    volume: Volume,
+    *,
+    method: Method = "hirescam",
+    geometry: Geometry = "receptive-field",
+) -> Explanation:
+    """Say for every label of `model` how likely it is in `volume` and which places made it so.
+
+    All labels cost one forward pass. `geometry` places the map's cells in the patient: where
+    their receptive fields are centred, or stretched over the slice as in the published figures.
+    """
+    placed = place(volume, model.preparation)
+    network = model.network
+    device = next(network.parameters()).device
+    x = network_input(placed, model.preparation)[None].to(device)
+    seen = capture(network, x)
+    verdicts, offsets = audit_each(seen, network.scores)
+    with torch.no_grad():
+        slice_scores = network.slice_scores(seen.activation)[0]
+    maps = MAPS[method](seen)[0]
+    _refuse_nonsense(seen.scores, maps)
+    return Explanation(
+        labels=model.labels,
+        logits=_array(seen.scores[0]),
+        offsets=_array(offsets[0]),
+        slice_logits=_array(slice_scores),
+        raw_maps=_array(maps),
+        affine=cell_affine(_cells(model, maps.shape[1:], geometry), placed.affine),
+        verdicts=verdicts,
+        scan=volume,
+        placed=placed,
+        provenance=Provenance(
+            model=model.card.name,
+            model_sha256=model.sha256,
+            architecture=model.card.architecture,
+            trained_on=model.card.trained_on,
+            method=method,
+            layer=layer_name(network, seen.layer),
+            geometry=geometry,
+            precision=model.precision,
+            scan_sha256=fingerprint(volume),
+            hirescam=hirescam.__version__,
+            torch=torch.__version__,
+            notes=model.card.notes,
+        ),
+    )
+
+
+def fingerprint(volume: Volume) -> str:
+    """SHA-256 of a scan's voxels and place: the same scan, whatever its file is called."""
+    digest = hashlib.sha256(volume.affine.tobytes())
+    digest.update(np.ascontiguousarray(volume.voxels).data)
+    return digest.hexdigest()
+
+
+def _cells(
+    model: Model, shape: tuple[int, ...], geometry: Geometry
+) -> tuple[Cells, Cells, Cells]:
+    """Where the map's cells lie on the placed scan's slices, rows and columns."""
+    slices, rows, _columns = shape
+    group = model.preparation.group
+    plane = model.network.cells
+    if geometry == "published":
+        plane = tiled_cells(rows, model.preparation.shape[1])
+    return Cells((group - 1) / 2, group, slices), plane, plane
+
+
+def _refuse_nonsense(scores: Tensor, maps: Tensor) -> None:
+    if not (scores.isfinite().all() and maps.isfinite().all()):
+        raise ModelError(
+            "the network gives scores or maps that are not finite numbers: its weights are "
+            "damaged, or its precision is too low; try --precision fp32"
+        )
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().to("cpu", torch.float32).numpy()

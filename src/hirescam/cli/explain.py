@@ -1,0 +1,62 @@
+"""Explain a model's scores on one scan: a page, pictures and maps in a new folder."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hirescam.cli.choices import Geometry, Method, Precision
+from hirescam.cli.progress import steps
+
+
+def run(
+    scan: Annotated[Path, Argument(help="DICOM folder, NIfTI, NRRD, MHA or RAD-ChestCT NPZ")],
+    model: Annotated[
+        Path | None, Option(help="model file; left out, the one that `hirescam demo` trained")
+    ] = None,
+    out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("explained"),
+    label: Annotated[
+        list[str] | None, Option(help="write only this label (repeatable); all by default")
+    ] = None,
+    method: Annotated[Method, Option(help="how maps are made")] = Method.hirescam,
+    geometry: Annotated[
+        Geometry, Option(help="where a map's cells lie: true centres, or as published")
+    ] = Geometry.receptive_field,
+    precision: Annotated[
+        Precision, Option(help="of the features; maps are fp32")
+    ] = Precision.fp32,
+    compile: Annotated[
+        bool, Option("--compile", help="compile the network first; needs a C++ compiler")
+    ] = False,
+    device: Annotated[str, Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    on_scan: Annotated[
+        bool, Option("--on-scan", help="also write each map on the scan's own grid")
+    ] = False,
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="replace an existing folder")
+    ] = False,
+    as_json: Annotated[bool, Option("--json", help="print the result as JSON")] = False,
+) -> None:
+    """Read one scan, run one model, write one folder."""
+    with steps() as step:
+        step("reading the model")
+        import hirescam
+        from hirescam.home import demo_model_path
+
+        fast = hirescam.accelerate(
+            hirescam.load_model(model or demo_model_path()),
+            precision=precision.value,
+            compile=compile,
+            device=device,
+        )
+        step("reading the scan")
+        volume = hirescam.read_volume(scan)
+        step("explaining")
+        found = hirescam.explain(fast, volume, method=method.value, geometry=geometry.value)
+        step("writing the summary")
+        folder = hirescam.write_summary(
+            found, out, labels=label, on_scan=on_scan, overwrite=overwrite
+        )
+    page = folder / "report.html"
+    print(json.dumps({"report": str(page), **found.probabilities}) if as_json else page)

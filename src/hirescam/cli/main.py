@@ -1,0 +1,45 @@
+"""The `hirescam` command."""
+
+import sys
+from importlib import import_module
+
+import click
+import typer
+
+from hirescam.errors import HirescamError
+
+COMMANDS = {
+    "explain": "hirescam.cli.explain",
+    "audit": "hirescam.cli.audit",
+    "info": "hirescam.cli.info",
+    "demo": "hirescam.cli.demo",
+}
+
+app = typer.Typer(
+    name="hirescam",
+    help="Explain what a network sees in a CT scan, and where. Research only, no diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for name, module in COMMANDS.items():
+    command = import_module(module)
+    app.command(name, help=command.__doc__)(command.run)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 done, 1 refused with a reason, 2 not understood."""
+    try:
+        app(arguments, standalone_mode=False)
+    except HirescamError as error:
+        print(f"hirescam: {error}", file=sys.stderr)
+        return 1
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("hirescam: stopped", file=sys.stderr)
+        return 130
+    return 0

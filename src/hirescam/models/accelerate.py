@@ -1,0 +1,39 @@
+"""Accelerate: a model made fast for inference by memory layout, precision and compiler.
+
+Only the features change; the head, the scores and the maps stay in float32, so that a map
+still adds up to the score that is reported.
+"""
+
+import copy
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from hirescam.models.files import Model
+
+Precision = Literal["fp32", "bf16"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def accelerate(
+    model: Model, *, precision: Precision = "fp32", compile: bool = False, device: str = "cpu"
+) -> Model:
+    """A copy of `model` for inference only; fp32 gives the scores of the original.
+
+    `bf16` halves the memory and, on processors with bf16 units, more than doubles the speed;
+    it moves probabilities by some thousandths. `compile` spends about ten seconds at the first
+    scan and needs a C++ compiler. The features of the copy give no gradients.
+    """
+    network = copy.deepcopy(model.network).to(device).eval().requires_grad_(False)
+    features = network.features
+    for parameter in features.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    features.to(DTYPES[precision]).inference_only = True
+    if compile:
+        for part in (features.trunk, features.neck):
+            part.compile(options={"freezing": True})
+    return replace(
+        model, network=network, precision=precision + (" compiled" if compile else "")
+    )

@@ -1,0 +1,138 @@
+"""ResNet trunks: images to feature maps, with torchvision's parameter names.
+
+So an ImageNet state dict loads as it is, without torchvision. He et al., "Deep residual
+learning for image recognition", CVPR 2016.
+"""
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from hirescam.ct.grid import Window
+from hirescam.errors import ModelError
+
+IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions beside an identity, or a 1×1 convolution where the size changes."""
+
+    def __init__(self, channels: int, width: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or channels != width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(channels, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+            )
+
+    def forward(
+        self, x: Float[Tensor, "image channel row column"]
+    ) -> Float[Tensor, "image width row_ column_"]:
+        kept = x if self.downsample is None else self.downsample(x)
+        out = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(out)).add_(kept))
+
+
+class ResNetTrunk(nn.Module):
+    """A ResNet of basic blocks without its pooling and its classifier.
+
+    The defaults are ResNet-18: 3 channels in, 512 out, one cell every 32 pixels.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (64, 128, 256, 512),
+        blocks: tuple[int, ...] = (2, 2, 2, 2),
+        channels: int = 3,
+    ):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, widths[0], 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        before = widths[0]
+        for number, (width, depth) in enumerate(zip(widths, blocks, strict=True), start=1):
+            first = BasicBlock(before, width, stride=1 if number == 1 else 2)
+            rest = (BasicBlock(width, width, stride=1) for _ in range(depth - 1))
+            self.add_module(f"layer{number}", nn.Sequential(first, *rest))
+            before = width
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(
+        self, x: Float[Tensor, "image channel row column"]
+    ) -> Float[Tensor, "image feature row_ column_"]:
+        for stage in self.children():
+            x = stage(x)
+        return x
+
+
+def windows(network: nn.Module) -> Iterator[Window]:
+    """What each convolution and pooling on the network's main path sees, in order.
+
+    A shortcut beside a residual block has the same cell centres, so it is passed over.
+    """
+    for name, module in network.named_modules():
+        if "downsample" not in name and isinstance(module, nn.Conv2d | nn.MaxPool2d):
+            kernel, stride, padding, dilation = (
+                value if isinstance(value, int) else int(value[0])
+                for value in (
+                    module.kernel_size,
+                    module.stride,
+                    module.padding,
+                    module.dilation,
+                )
+            )
+            yield Window(kernel, stride, padding, dilation)
+
+
+def load_imagenet(trunk: ResNetTrunk, path: str | Path | None = None) -> None:
+    """Fill a ResNet-18 trunk with ImageNet weights, from `path` or else from torchvision's URL.
+
+    The download is checked against the hash in its name. Files are read as tensors only: no
+    code in them can run.
+    """
+    source = IMAGENET_RESNET18_URL if path is None else Path(path).name
+    try:
+        weights = _downloaded() if path is None else _read_tensors(Path(path))
+    except (OSError, RuntimeError, pickle.UnpicklingError, SafetensorError) as error:
+        raise ModelError(
+            f"no weights could be read from {source} ({_first_line(error)}): give the path of "
+            f"torchvision's ResNet-18 state dict, .pth or .safetensors"
+        ) from error
+    kept = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+    try:
+        trunk.load_state_dict(kept)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{source} does not fit this trunk, expected torchvision's ResNet-18 state dict: "
+            f"{_first_line(error)}"
+        ) from error
+
+
+def _downloaded() -> dict[str, Tensor]:
+    return torch.hub.load_state_dict_from_url(
+        IMAGENET_RESNET18_URL, check_hash=True, weights_only=True, progress=False
+    )
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

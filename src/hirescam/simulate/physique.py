@@ -1,0 +1,62 @@
+"""Physique: the measures in which one simulated person differs from the next."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+SIDES = {"right": 1.0, "left": -1.0}  # the sign of x
+
+
+@dataclass(frozen=True)
+class Physique:
+    """Sizes relative to a reference chest, and lengths in millimetres."""
+
+    wide: float
+    deep: float
+    tall: float
+    fat_mm: float
+    belly_mm: float
+    breast_mm: float
+    right_dome_mm: float
+    left_dome_lower_mm: float
+    heart: float
+    heart_left_mm: float
+    aorta: float
+    stomach_gas: float
+    rib_phase: float
+    noise_hu: float
+    lung_hu: float
+    head_margin_mm: float
+    feet_margin_mm: float
+
+    @property
+    def scale(self) -> Float[np.ndarray, "3"]:
+        """Size relative to the reference chest along x, y, z."""
+        return np.array([self.wide, self.deep, self.tall])
+
+
+RANGES = {
+    "wide": (0.93, 1.07),
+    "deep": (0.92, 1.08),
+    "tall": (0.93, 1.07),
+    "fat_mm": (8.0, 24.0),
+    "belly_mm": (0.0, 14.0),
+    "breast_mm": (-18.0, 22.0),
+    "right_dome_mm": (-106.0, -92.0),
+    "left_dome_lower_mm": (8.0, 20.0),
+    "heart": (0.92, 1.08),
+    "heart_left_mm": (-6.0, 6.0),
+    "aorta": (0.88, 1.15),
+    "stomach_gas": (0.35, 0.7),
+    "rib_phase": (0.0, 1.0),
+    "noise_hu": (10.0, 20.0),
+    "lung_hu": (-870.0, -830.0),
+    "head_margin_mm": (14.0, 30.0),
+    "feet_margin_mm": (16.0, 36.0),
+}
+
+
+def draw_physique(random: np.random.Generator) -> Physique:
+    """A person, each measure drawn evenly from its range."""
+    return Physique(**{name: random.uniform(*ends) for name, ends in RANGES.items()})

@@ -4,6 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 
 from hirescam.ct.files import read_volume
 from make_dicom import PLANTED
@@ -41,3 +42,12 @@ def write():
         return path
 
     return save
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small matrices on one thread: on busy cores, more of them wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -91,6 +92,11 @@ def test_signed_and_twelve_bit_values_are_read_as_stored(tmp_path):
         assert np.array_equal(read_volume(tmp_path / "scan").voxels[::-1], SCAN.voxels)
 
 
+def test_an_empty_element_is_an_absent_one(tmp_path):
+    write_series(tmp_path / "scan", SCAN, change=_set(RescaleType="", NumberOfFrames=None))
+    assert read_volume(tmp_path / "scan").shape == SCAN.shape
+
+
 def test_run_length_encoding_is_decoded(tmp_path):
     write_series(tmp_path / "scan", SCAN, change=lambda header, _: header.compress(RLELossless))
     assert np.array_equal(read_volume(tmp_path / "scan").voxels[::-1], SCAN.voxels)
@@ -143,6 +149,7 @@ IRREGULAR = {
     "another unit": (_set(RescaleType="US"), VOXEL, "Hounsfield"),
     "no slope": (_without("RescaleSlope"), VOXEL, "RescaleSlope"),
     "no intercept": (_without("RescaleIntercept"), VOXEL, "RescaleIntercept"),
+    "a flat slope": (_set(RescaleSlope=0), VOXEL, "RescaleSlope of 0"),
     "no rows": (_without("Rows"), VOXEL, "Rows"),
     "no pixels": (_without("PixelData"), errors.ReadError, ".dcm: is damaged"),
     "too few pixels": (_set(PixelData=b"\0\0", of=[4]), errors.ReadError, ".dcm: is damaged"),
@@ -229,6 +236,17 @@ def test_a_truncated_slice_is_refused_by_name(tmp_path, refused):
     files = write_series(tmp_path / "scan", SCAN)
     files[2].write_bytes(files[2].read_bytes()[:-20])
     refused(tmp_path / "scan", errors.ReadError, "002.dcm: is damaged")
+
+
+def test_what_pydicom_warns_of_is_not_quoted(tmp_path, recwarn):
+    def odd(header, index):
+        header["SeriesInstanceUID"].value = "1.02.PLANTED"
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_series(tmp_path / "scan", SCAN, change=odd)
+    assert read_volume(tmp_path / "scan").shape == SCAN.shape
+    assert not recwarn.list
 
 
 def test_eight_bit_slices_are_refused(tmp_path, refused):

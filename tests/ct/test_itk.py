@@ -71,6 +71,14 @@ def test_a_truncated_file_is_refused_in_silence(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_broken_header_is_refused_in_silence(suffix, tmp_path, refused, capfd):
+    path = write(tmp_path / f"scan{suffix}", volume())
+    path.write_bytes(path.read_bytes().replace(b"3", b"x").replace(b"DimSize", b"Dims"))
+    refused(path, errors.ReadError, "fetch it again")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
 @pytest.mark.parametrize("back", [6, 1000, 2000])
 def test_a_flipped_byte_among_compressed_voxels_is_refused(

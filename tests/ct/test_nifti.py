@@ -64,6 +64,15 @@ def test_no_place_in_the_patient_is_refused(tmp_path, refused):
     refused(tmp_path / "scan.nii", errors.GeometryError, "neither sform nor qform")
 
 
+def test_what_nibabel_mends_is_mended_in_silence(tmp_path, capfd):
+    nib.save(image(noise(4, 5, 6)), tmp_path / "scan.nii")
+    content = bytearray((tmp_path / "scan.nii").read_bytes())
+    content[80:84] = np.float32(-1).tobytes()  # a negative spacing
+    (tmp_path / "scan.nii").write_bytes(content)
+    assert read_volume(tmp_path / "scan.nii").spacing_mm == (1, 1, 1)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_metres_are_refused(tmp_path, refused):
     metres = image(noise(4, 5, 6))
     metres.header.set_xyzt_units("meter")

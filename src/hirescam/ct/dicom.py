@@ -1,5 +1,6 @@
 """DICOM: one series becomes one volume; its geometry is checked, never assumed."""
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class _Slice:
 
     path: Path
     header: Dataset
+    series: str
     numbers: dict[str, Float64[np.ndarray, "value"]]
 
     @property
@@ -104,17 +106,26 @@ def _files(path: Path) -> list[Path]:
 
 
 def _slice(path: Path) -> _Slice:
-    with refusing(path):
+    with refusing(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote the header; what we need of it is checked
         try:
             header = dcmread(path, specific_tags=_READ, defer_size=_DEFER_BYTES)
         except InvalidDicomError as error:
             raise ReadError("is not DICOM: move it out of the folder") from error
         for keyword, absent, wanted, otherwise in _CT_SLICE:
-            if header.get(keyword, absent) != wanted:
+            if (header.get(keyword) or absent) != wanted:
                 raise VoxelError(otherwise)
-        return _Slice(
-            path, header, {keyword: _numbers(header, keyword) for keyword in _NUMBERS}
-        )
+        syntax = header.file_meta.TransferSyntaxUID
+        if not get_decoder(syntax).is_available:
+            raise MissingPackageError(
+                f"decoding {syntax.name} needs an optional package: "
+                f'pip install "hirescam[dicom]"'
+            )
+        series = str(header.get("SeriesInstanceUID"))
+        numbers = {keyword: _numbers(header, keyword) for keyword in _NUMBERS}
+        if not numbers["RescaleSlope"].all():
+            raise VoxelError("has a RescaleSlope of 0: export the series again as CT")
+        return _Slice(path, header, series, numbers)
 
 
 def _numbers(header: Dataset, keyword: str) -> Float64[np.ndarray, "value"]:
@@ -129,7 +140,7 @@ def _numbers(header: Dataset, keyword: str) -> Float64[np.ndarray, "value"]:
 
 
 def _check_one_series(slices: Sequence[_Slice]) -> None:
-    series = Counter(str(each.header.get("SeriesInstanceUID")) for each in slices)
+    series = Counter(each.series for each in slices)
     if len(series) > 1:
         sizes = " and ".join(map(str, sorted(series.values(), reverse=True)))
         raise GeometryError(
@@ -194,11 +205,5 @@ def _check_even(positions_mm: Float64[np.ndarray, "slice 3"]) -> None:
 
 def _plane(one: _Slice) -> Shaped[np.ndarray, "row column"]:
     with refusing(one.path):
-        syntax = one.header.file_meta.TransferSyntaxUID
-        if not get_decoder(syntax).is_available:
-            raise MissingPackageError(
-                f"decoding {syntax.name} needs an optional package: "
-                f'pip install "hirescam[dicom]"'
-            )
         slope, intercept = one.numbers["RescaleSlope"][0], one.numbers["RescaleIntercept"][0]
         return hounsfield(pixel_array(one.header), float(slope), float(intercept))

@@ -1,6 +1,9 @@
 """NRRD and MetaImage, read by SimpleITK."""
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +20,30 @@ def read_itk(path: Path) -> Volume:
     """The scan in a .nrrd, .nhdr, .mha or .mhd file."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    reader.ReadImageInformation()
+    with _muted():
+        reader.ReadImageInformation()
     _check(reader)
     if path.suffix.lower() in (".mha", ".mhd"):
         check_complete(path, voxel_bytes=_voxel_bytes(reader))
-    image = reader.Execute()
+    with _muted():
+        image = reader.Execute()
     planes = [hounsfield(plane) for plane in sitk.GetArrayViewFromImage(image)]
     steps = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine = affine_from_lps(np.array(image.GetOrigin()), *steps.T[::-1])
     return Volume(np.stack(planes), affine)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Nothing that C++ prints reaches the terminal: what matters of it is raised as well."""
+    terminal = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def _check(reader: sitk.ImageFileReader) -> None:

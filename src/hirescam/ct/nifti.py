@@ -1,6 +1,8 @@
 """NIfTI: one 3-D image with a stated place in the patient."""
 
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import IOBase
 from pathlib import Path
 from typing import cast
@@ -9,6 +11,7 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Shaped
 from nibabel.arrayproxy import ArrayProxy
+from nibabel.imageglobals import logger
 
 from hirescam.ct.hounsfield import check_three_axes, hounsfield
 from hirescam.ct.volume import Volume
@@ -20,7 +23,7 @@ _KINDS = (nib.Nifti1Image, nib.Nifti2Image)
 def read_nifti(path: Path) -> Volume:
     """The image in a .nii or .nii.gz file, its own scaling applied."""
     opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rb") as file:
+    with opened(path, "rb") as file, _unlogged():
         stream = cast(IOBase, file)
         image = _image(stream)
         _check_place(image.header)
@@ -29,8 +32,17 @@ def read_nifti(path: Path) -> Volume:
         while stream.read(1 << 20):  # to the end, where gzip keeps its checksum
             pass
     planes = [hounsfield(plane, proxy.slope, proxy.inter) for plane in stored.T]
-    reverse = np.eye(4)[[2, 1, 0, 3]]  # NIfTI counts column, row, slice
-    return Volume(np.stack(planes), image.affine @ reverse)
+    return Volume(np.stack(planes), image.affine[:, [2, 1, 0, 3]])  # it counts columns first
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without nibabel's notes to the terminal on small header faults that it mends."""
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _image(stream: IOBase) -> nib.Nifti1Image:

@@ -23,7 +23,7 @@ def read_npz(path: Path) -> Volume:
     """
     if not zipfile.is_zipfile(path):
         raise ReadError("is not a zip archive, as NPZ is: save the array with numpy.savez")
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if KEY not in archive.files:
             raise ReadError(
                 f"holds {', '.join(map(repr, archive.files)) or 'no arrays'}, expected an "

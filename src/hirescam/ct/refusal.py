@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from pydicom.errors import BytesLengthException
 
 from hirescam.errors import ReadError
 
@@ -21,6 +22,7 @@ _REASONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (
             ArithmeticError,
             AttributeError,  # pydicom, over a missing element
+            BytesLengthException,
             EOFError,
             HeaderDataError,
             ImageFileError,

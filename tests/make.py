@@ -1,4 +1,4 @@
-"""Small inputs for tests: volumes, affines, networks. No downloads, no patients, no global seeds."""
+"""Small scans for tests: no downloads, no patients, no global seeds."""
 
 import os
 from pathlib import Path

@@ -162,7 +162,7 @@ def _cells(
     plane = model.network.cells
     if geometry == "published":
         plane = tiled_cells(rows, model.preparation.shape[1])
-    return Cells((group - 1) / 2, group, slices), plane, plane
+    return Cells((group - 1) / 2, float(group), slices), plane, plane
 
 
 def _refuse_nonsense(scores: Tensor, maps: Tensor) -> None:

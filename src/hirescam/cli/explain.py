@@ -40,18 +40,18 @@ def run(
 ) -> None:
     """Read one scan, run one model, write one folder."""
     with steps() as step:
-        step("reading the model")
+        step("reading the scan")
         import hirescam
         from hirescam.home import demo_model_path
 
+        volume = hirescam.read_volume(scan)
+        step("reading the model")
         fast = hirescam.accelerate(
             hirescam.load_model(model or demo_model_path()),
             precision=precision.value,
             compile=compile,
             device=device,
         )
-        step("reading the scan")
-        volume = hirescam.read_volume(scan)
         step("explaining")
         found = hirescam.explain(fast, volume, method=method.value, geometry=geometry.value)
         step("writing the summary")

@@ -3,7 +3,6 @@
 import sys
 from importlib import import_module
 
-import click
 import typer
 
 from hirescam.errors import HirescamError
@@ -27,19 +26,9 @@ for name, module in COMMANDS.items():
     app.command(name, help=command.__doc__)(command.run)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 done, 1 refused with a reason, 2 not understood."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 refused with a reason, 2 not understood."""
     try:
-        app(arguments, standalone_mode=False)
+        app(arguments)
     except HirescamError as error:
-        print(f"hirescam: {error}", file=sys.stderr)
-        return 1
-    except click.UsageError as error:
-        error.show()
-        return 2
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("hirescam: stopped", file=sys.stderr)
-        return 130
-    return 0
+        sys.exit(f"hirescam: {error}")

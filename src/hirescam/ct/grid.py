@@ -41,7 +41,7 @@ class Cells:
 
 
 def receptive_cells(windows: Iterable[Window], size: int) -> Cells:
-    """Cells that `windows`, applied in order to `size` samples, leave: receptive-field centres."""
+    """Receptive-field centres of what `windows`, applied in order, leave of `size` samples."""
     first, step = 0.0, 1.0
     for window in windows:
         extent = window.dilation * (window.kernel - 1)
@@ -52,7 +52,7 @@ def receptive_cells(windows: Iterable[Window], size: int) -> Cells:
 
 
 def tiled_cells(count: int, size: int) -> Cells:
-    """Cells as the published figures place them: `size` samples cut into `count` equal blocks."""
+    """Cells as the published figures place them: `size` samples in `count` equal blocks."""
     return Cells((size / count - 1) / 2, size / count, count)
 
 

@@ -36,7 +36,9 @@ class Preparation(BaseModel):
         if min(self.spacing_mm) <= 0 or min(self.shape) < 1:
             raise ValueError("spacing_mm and shape must be positive")
         if self.shape[0] % self.group:
-            raise ValueError(f"{self.shape[0]} slices do not divide into groups of {self.group}")
+            raise ValueError(
+                f"{self.shape[0]} slices do not divide into groups of {self.group}"
+            )
         if self.window_hu[0] >= self.window_hu[1]:
             raise ValueError("window_hu must run from low to high")
         return self
@@ -49,7 +51,7 @@ class Preparation(BaseModel):
 
 
 def place(volume: Volume, preparation: Preparation) -> Volume:
-    """The scan on the grid that the network sees, still in HU and with its place in the patient.
+    """The scan on the grid that the network sees, still in HU and in its place in the patient.
 
     Outside the scan there is air. Where the spacings agree no value changes.
     """
@@ -75,12 +77,12 @@ def network_input(
     low, high = preparation.window_hu
     values = torch.from_numpy(placed.voxels).to(torch.float32, copy=True)
     values.clamp_(low, high).sub_(low).div_(high - low).sub_(preparation.mean)
-    return rearrange(values, "(slice channel) h w -> slice channel h w", channel=preparation.group)
+    return rearrange(
+        values, "(slice channel) h w -> slice channel h w", channel=preparation.group
+    )
 
 
-def _grid(
-    volume: Volume, preparation: Preparation
-) -> tuple[list[float], list[float]]:
+def _grid(volume: Volume, preparation: Preparation) -> tuple[list[float], list[float]]:
     """Step and start of the placed grid along each axis, in voxels of `volume`.
 
     Padding and cropping are counted in whole new voxels, as published: half of it before,

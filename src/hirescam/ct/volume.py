@@ -51,7 +51,7 @@ class Volume:
 
     @property
     def orientation(self) -> str:
-        """Where each axis leads, e.g. "IPL": slices to the feet, rows to the back, columns left."""
+        """Where each axis leads; "IPL" is slices to feet, rows to back, columns to left."""
         return "".join(nib.orientations.aff2axcodes(self.affine))
 
 

@@ -57,15 +57,16 @@ def run_demo(
 ) -> Demo:
     """Simulate, train, measure on held-out chests, explain some of them."""
     scans = _simulated(training + held_out, seed, workers, on_progress)
-    torch.manual_seed(seed)
-    model = new_model(
-        name="demo",
-        labels=SIMULATED_LABELS,
-        preparation=PREPARATION,
-        arguments=NETWORK,
-        trained_on=f"{training} simulated chests",
-        notes=(ONLY_SIMULATED,),
-    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = new_model(
+            name="demo",
+            labels=SIMULATED_LABELS,
+            preparation=PREPARATION,
+            arguments=NETWORK,
+            trained_on=f"{training} simulated chests",
+            notes=(ONLY_SIMULATED,),
+        )
     fit(
         model.network,
         scans[:training],

@@ -103,9 +103,7 @@ def capture(
             f"wrap it in a module that returns its logits"
         )
     if not scores.requires_grad:
-        raise LayerError(
-            f"the scores do not depend on layer {name!r}: pick another layer"
-        )
+        raise LayerError(f"the scores do not depend on layer {name!r}: pick another layer")
     return Capture(scores, kept[0], layer)
 
 

@@ -99,8 +99,8 @@ def audit(
             together = score(activations)
             if torch.allclose(together[: len(x)], score(parts[0]), rtol=1e-4, atol=1e-6):
                 return together
-        except RuntimeError:  # the network fixes its batch size somewhere above the layer
-            pass
+        except (RuntimeError, TypeError, ValueError, AssertionError):
+            pass  # somewhere above the layer the network insists on the batch size of x
         return torch.cat([score(part) for part in parts])
 
     verdicts, _ = audit_each(seen, score_any, targets=targets, probes=probes, seed=seed)

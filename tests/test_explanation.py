@@ -1,0 +1,175 @@
+"""explain: scores, maps in their place in the patient, and a verdict, for one scan."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import hirescam
+from hirescam.ct.prepare import Preparation, network_input, place
+from hirescam.ct.volume import Volume
+from hirescam.errors import ModelError
+from hirescam.explanation import explain, fingerprint
+from hirescam.methods import Kind
+from hirescam.models.accelerate import accelerate
+from hirescam.models.files import new_model
+from make import affine, volume
+
+PREPARATION = Preparation(spacing_mm=(2, 2, 2), shape=(30, 112, 112), interpolation="linear")
+ARGUMENTS = {"widths": (8, 16), "blocks": (1, 1), "neck": (8, 8, 6, 5)}
+
+
+def small_model(labels=("lung_nodule", "heart_cabg", "lung_cyst"), **changes):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = new_model(
+            name="small",
+            labels=labels,
+            preparation=PREPARATION.model_copy(update=changes),
+            arguments=ARGUMENTS,
+            trained_on="nothing",
+        )
+    model.network.eval().requires_grad_(False)
+    return model
+
+
+@pytest.fixture(scope="module")
+def found():
+    return explain(small_model(), volume((40, 60, 60), spacing=(1.5, 3, 3)))
+
+
+def test_every_label_has_a_score_a_map_and_a_verdict(found):
+    labels = ["lung_nodule", "heart_cabg", "lung_cyst"]
+    assert list(found.scores) == list(found.maps) == list(found.guarantees) == labels
+    assert found.maps["lung_cyst"].shape == (10, 6, 6)
+    assert found.slice_scores["lung_cyst"].shape == (10,)
+    assert found.guarantees["lung_cyst"].kind is Kind.AFFINE
+
+
+def test_each_map_and_its_offset_add_up_to_the_score(found):
+    sums = found.raw_maps.sum((1, 2, 3)) + found.offsets
+    np.testing.assert_allclose(sums, found.logits, rtol=1e-4)
+
+
+def test_probabilities_are_the_sigmoid_of_the_scores(found):
+    logits = torch.tensor(list(found.scores.values()))
+    np.testing.assert_allclose(
+        list(found.probabilities.values()), torch.sigmoid(logits), rtol=1e-6
+    )
+
+
+def test_the_scores_are_the_network_s(found):
+    model = small_model()
+    x = network_input(place(found.scan, model.preparation), model.preparation)
+    with torch.no_grad():
+        np.testing.assert_allclose(model.network(x[None])[0], found.logits, rtol=1e-5)
+
+
+def test_no_explanation_names_the_file(found):
+    assert found.provenance.scan_sha256 == fingerprint(found.scan)
+    assert found.provenance.layer == "features"
+    assert found.provenance.precision == "fp32"
+
+
+def test_a_network_of_broken_weights_is_refused():
+    model = small_model()
+    model.network.head.weight.data[0] = float("nan")
+    with pytest.raises(ModelError, match="not finite numbers"):
+        explain(model, volume((40, 60, 60)))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_accelerated_model_explains_almost_the_same(found, precision):
+    fast = accelerate(small_model(), precision=precision)
+    other = explain(fast, found.scan)
+    tolerance = {"fp32": 1e-5, "bf16": 0.02}[precision]
+    np.testing.assert_allclose(other.logits, found.logits, atol=tolerance)
+    sums = other.raw_maps.sum((1, 2, 3)) + other.offsets
+    np.testing.assert_allclose(sums, other.logits, rtol=1e-4)
+    assert other.provenance.precision == precision
+
+
+def test_gradcam_is_offered_and_said_not_to_be_guaranteed(found):
+    other = explain(small_model(), found.scan, method="gradcam")
+    assert np.abs(other.raw_maps - found.raw_maps).max() > 0
+    verdict = other.guarantees["lung_cyst"]
+    assert not verdict.holds_for(other.provenance.method)
+
+
+def marker_model(side=128, neck=(2,)):
+    """An AxialNet whose kernels all average: it answers to brightness, wherever that is."""
+    model = new_model(
+        name="marker",
+        labels=("marker",),
+        preparation=Preparation(
+            spacing_mm=(2.0, 2.0, 2.0), shape=(60, side, side), interpolation="linear"
+        ),
+        arguments={"widths": (2, 2), "blocks": (1, 1), "neck": neck},
+        trained_on="nothing",
+    )
+    for module in model.network.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    centre = model.network.features.trunk.conv1.weight.data.zero_()[:, :, 3, 3]
+    centre.fill_(1 / 3)  # what lies under the stem's centre; the border's padding is dark to it
+    model.network.eval().requires_grad_(False)
+    return model
+
+
+def marked(shape, index, scan_affine, half=2):
+    voxels = np.full(shape, -1000, dtype=np.int16)
+    voxels[tuple(slice(max(0, i - half), i + half + 1) for i in index)] = 800
+    return Volume(voxels, scan_affine)
+
+
+PLACES = {
+    "axial": {},
+    "flipped": {"flips": (-1, 1, -1)},
+    "oblique": {"tilt_deg": 17},
+    "oblique and flipped": {"tilt_deg": -25, "flips": (1, -1, 1)},
+}
+
+
+def patient_position(affine_, index):
+    return (affine_ @ [*index, 1])[:3]
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("index", [(20, 60, 70), (45, 100, 48), (60, 45, 95)])
+def test_the_peak_of_a_map_lies_within_a_cell_of_a_marker(place, index):
+    scan_affine = affine(spacing=(1.6, 1.5, 1.7), origin=(31, -12, 470), **place)
+    scan = marked((75, 150, 140), index, scan_affine)
+    found = explain(marker_model(), scan)
+    peak = np.unravel_index(found.maps["marker"].argmax(), found.maps["marker"].shape)
+    off_mm = patient_position(found.affine, peak) - patient_position(scan_affine, index)
+    cells = np.linalg.inv(found.affine[:3, :3]) @ off_mm
+    assert np.abs(cells).max() <= 1
+
+
+def test_the_published_tiling_is_at_hand_and_misses_by_more_than_a_cell():
+    scan_affine = affine(spacing=(2.0, 2.0, 2.0))
+    scan = marked((60, 128, 128), (30, 34, 64), scan_affine)
+    model = marker_model(neck=(2, 2, 2, 2))
+    rows = {}
+    for geometry in ("receptive-field", "published"):
+        found = explain(model, scan, geometry=geometry)
+        peak = np.unravel_index(found.maps["marker"].argmax(), found.maps["marker"].shape)
+        rows[geometry] = (np.linalg.inv(scan_affine) @ found.affine @ [*peak, 1])[1]
+    assert abs(rows["receptive-field"] - 34) <= 8
+    assert abs(rows["published"] - 34) > 8
+
+
+def test_the_map_on_the_scan_has_its_peak_at_the_marker():
+    scan_affine = affine(spacing=(1.6, 1.5, 1.7), tilt_deg=10, flips=(-1, 1, 1))
+    scan = marked((75, 150, 140), (40, 70, 70), scan_affine)
+    found = explain(marker_model(), scan)
+    on_scan = found.on_scan("marker")
+    assert on_scan.shape == scan.shape
+    peak = np.array(np.unravel_index(on_scan.argmax(), on_scan.shape))
+    assert np.abs((peak - [40, 70, 70]) * scan.spacing_mm).max() <= 16
+
+
+def test_the_public_names_reach_it():
+    assert hirescam.explain is explain

@@ -22,6 +22,8 @@ GAP, FOOT = 10, 56  # pixels between planes, and below them
 _BARS_MM = (100, 50, 20, 10, 5, 2, 1)
 _MARK = (10, 26)  # pixels from the peak where its mark starts and ends
 
+Point = tuple[float | int, float | int]
+
 
 def montage(finding: Finding, stage: Stage, affine: np.ndarray, scale: Scale) -> Image.Image:
     """Axial, coronal and sagittal planes through the peak of `finding` as one picture."""
@@ -114,12 +116,12 @@ def _foot(sheet: Image.Image, label: str, window: tuple[float, float], scale: Sc
 
 
 def _write(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str, size: int = 17
+    draw: ImageDraw.ImageDraw, at: Point, text: str, anchor: str, size: int = 17
 ) -> None:
     draw.text(at, text, INK, _font(size), anchor=anchor, stroke_width=2, stroke_fill=PAPER)
 
 
-def _fitted(text: str, width: float) -> str:
+def _fitted(text: str, width: int) -> str:
     """The text, or as much of it as fits."""
     line = text.replace("\n", " ")
     if _font(15).getlength(line) <= width:

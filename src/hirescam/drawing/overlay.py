@@ -32,7 +32,7 @@ def overlay(
     *,
     window: tuple[float, float],
     scale: Scale,
-) -> UInt8[np.ndarray, "row column 3"]:
+) -> UInt8[np.ndarray, "down across 3"]:
     """The plane of `view` through `cell`; of the map, this plane alone is interpolated.
 
     `values` and `cell` face the reader as the stage does. Between cells the map is linear,
@@ -53,8 +53,8 @@ def overlay(
 
 
 def _outlined(
-    picture: UInt8[np.ndarray, "row column 3"], down: Axis, across: Axis
-) -> UInt8[np.ndarray, "row column 3"]:
+    picture: UInt8[np.ndarray, "down across 3"], down: Axis, across: Axis
+) -> UInt8[np.ndarray, "down across 3"]:
     field = np.outer(down.field, across.field)
     edge = field & ~ndimage.binary_erosion(field, border_value=1)
     dots = np.add.outer(np.arange(down.pixels), np.arange(across.pixels)) % 6 < 2

@@ -1,0 +1,114 @@
+"""A picture shows the scan where it is, and the map where its cells are."""
+
+import numpy as np
+import pytest
+
+from hirescam.ct.grid import cell_affine
+from hirescam.ct.volume import Volume, reorient
+from hirescam.drawing.colours import Scale
+from hirescam.drawing.findings import findings
+from hirescam.drawing.montage import colour_bar, montage
+from hirescam.drawing.overlay import VIEWS, overlay
+from hirescam.drawing.stage import build_stage, face_reader
+from make import affine, volume
+from make_explanation import CELLS, EXACT, explanation, map_with
+
+AXIAL, CORONAL, SAGITTAL = VIEWS
+
+
+def picture(found, view, *, scale=1.0, window=(-1000.0, 1000.0)):
+    """The plane of `view` through the first label's peak, as floats."""
+    finding = findings(found)[0]
+    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
+    facing = face_reader(finding.values, found.affine)
+    at = np.linalg.solve(facing.affine, [*finding.peak.patient_mm, 1])[:3].round().astype(int)
+    return overlay(
+        stage, view, facing.voxels, tuple(at.tolist()), window=window, scale=Scale(scale)
+    ).astype(float)
+
+
+def colourful(rgb):
+    """How much colour each pixel has, of 255."""
+    return rgb.max(axis=2) - rgb.min(axis=2)
+
+
+def grey_scan(**options):
+    return Volume(np.zeros((12, 16, 16), np.int16), affine(**options))
+
+
+@pytest.mark.parametrize("orientation", ["IPL", "SAR", "IPR", "PSL"])
+def test_the_patients_right_is_on_the_left_of_the_picture(orientation):
+    scan = grey_scan()
+    scan.voxels[:, :, :8] = 1000  # in IPL the first columns are the patient's right
+    stage = build_stage(reorient(scan, orientation), (4, 3, 3), cell_affine(CELLS, scan.affine))
+    nothing = np.zeros((4, 3, 3), np.float32)
+    shown = overlay(
+        stage, AXIAL, nothing, (0, 0, 0), window=(-1000.0, 1000.0), scale=Scale(1.0)
+    )
+    assert shown[5, 5].tolist() == [255, 255, 255]
+    assert shown[5, -5].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("options", [{}, {"spacing": (3, 1, 1)}, {"tilt_deg": 12}])
+def test_the_strongest_colour_lies_at_the_peaks_own_cell(options):
+    found = explanation(("x",), maps=[map_with((2, 0, 2))], scan=grey_scan(**options))
+    cell_voxels = (1 + 3 * 2, 4 + 3 * 0, 4 + 3 * 2)
+    for view in VIEWS:
+        colour = colourful(picture(found, view))
+        centre = np.argwhere(colour > 0.98 * colour.max()).mean(axis=0) + 0.5
+        size = np.array(colour.shape) / [(12, 16, 16)[view.down], (12, 16, 16)[view.across]]
+        expected = np.array([cell_voxels[view.down], cell_voxels[view.across]]) + 0.5
+        # linear between cells, constant beyond the outermost: within half a cell
+        assert np.abs(centre / size - expected).max() < 1.5
+
+
+def test_no_colour_lies_outside_the_dotted_field():
+    found = explanation(("x",), maps=[np.ones((4, 3, 3))], scan=grey_scan())
+    rgb = picture(found, AXIAL)
+    inside = colourful(rgb) > 0
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    voxel = rgb.shape[0] / 16
+    assert rows[[0, -1]] / voxel == pytest.approx([3, 12], abs=0.1)
+    assert columns[[0, -1]] / voxel == pytest.approx([3, 12], abs=0.1)
+
+
+def test_a_weak_finding_looks_like_the_bare_scan():
+    scan = volume()
+    weak = explanation(("x",), maps=[map_with((1, 1, 1), 0.01)], scan=scan)
+    bare = explanation(("x",), maps=[map_with((1, 1, 1), 1e-9)], scan=scan)
+    strong = explanation(("x",), maps=[map_with((1, 1, 1), 1.0)], scan=scan)
+    apart = [np.abs(picture(one, AXIAL) - picture(bare, AXIAL)).max() for one in (weak, strong)]
+    assert apart[0] < 4
+    assert apart[1] > 100
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros((4, 3, 3)), "zero everywhere"),
+        (-np.ones((4, 3, 3)), "No place raised this score"),
+        (np.ones((4, 3, 3)), "raised the score most"),
+    ],
+)
+def test_every_map_can_be_drawn_and_says_what_its_planes_show(values, words):
+    found = explanation(("x",), maps=[values])
+    finding = findings(found)[0]
+    stage = build_stage(found.placed, (4, 3, 3), found.affine)
+    assert words in finding.peak.sentence
+    assert montage(finding, stage, found.affine, Scale(1.0)).width > 600
+
+
+def test_a_label_too_long_for_the_picture_is_cut():
+    found = explanation(("x" * 900,), verdicts=(EXACT,))
+    stage = build_stage(found.placed, (4, 3, 3), found.affine)
+    strip = montage(findings(found)[0], stage, found.affine, Scale(1.0))
+    short = explanation(("x" * 800,), verdicts=(EXACT,))
+    again = montage(findings(short)[0], stage, found.affine, Scale(1.0))
+    assert strip.tobytes() == again.tobytes()
+
+
+def test_the_colour_bar_runs_from_lowered_through_none_to_raised():
+    low, middle, high = np.asarray(colour_bar(Scale(2.0), 101, 10), int)[0, [0, 50, 100]]
+    assert low[2] > low[0]
+    assert middle.tolist() == [0, 0, 0]
+    assert high[0] > high[2]

@@ -93,7 +93,7 @@ def test_signed_and_twelve_bit_values_are_read_as_stored(tmp_path):
 
 
 def test_an_empty_element_is_an_absent_one(tmp_path):
-    write_series(tmp_path / "scan", SCAN, change=_set(RescaleType="", NumberOfFrames=None))
+    write_series(tmp_path / "scan", SCAN, change=_set(RescaleType="", Modality=""))
     assert read_volume(tmp_path / "scan").shape == SCAN.shape
 
 

@@ -7,7 +7,7 @@ from hirescam.ct.grid import cell_affine
 from hirescam.ct.volume import Volume, reorient
 from hirescam.drawing.colours import Scale
 from hirescam.drawing.findings import findings
-from hirescam.drawing.montage import colour_bar, montage
+from hirescam.drawing.montage import FOOT, colour_bar, montage
 from hirescam.drawing.overlay import VIEWS, overlay
 from hirescam.drawing.stage import build_stage, face_reader
 from make import affine, volume
@@ -80,6 +80,24 @@ def test_a_weak_finding_looks_like_the_bare_scan():
     apart = [np.abs(picture(one, AXIAL) - picture(bare, AXIAL)).max() for one in (weak, strong)]
     assert apart[0] < 4
     assert apart[1] > 100
+
+
+@pytest.mark.parametrize("cell", [(2, 0, 2), (1, 2, 0)])
+def test_each_plane_is_marked_at_the_peak(cell):
+    found = explanation(("x",), maps=[map_with(cell)], scan=grey_scan())
+    stage = build_stage(found.placed, (4, 3, 3), found.affine)
+    strip = np.asarray(montage(findings(found)[0], stage, found.affine, Scale(1.0)))
+    voxel = np.array([1, 4, 4]) + 3 * np.array(cell)
+    _, row, column = np.rint((voxel + 0.5) * [a.pixels / a.voxels for a in stage.axes]).astype(
+        int
+    )
+    top = (strip.shape[0] - FOOT - stage.axes[1].pixels) // 2  # the axial plane comes first
+    for down, across in ((0, 18), (0, -18), (18, 0), (-18, 0)):
+        beside = strip[top + row + down - 1 : top + row + down + 2][:, column + across - 1 :][
+            :, :3
+        ]
+        assert beside.max() > 240
+    assert strip[top + row, column].min() < 240
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ BIN := .venv/bin
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --progress-bar off \
 	--constraint constraints.txt --editable
 
+BENCHMARKS := $(filter-out %/measure.py, $(wildcard benchmarks/*.py))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench docs clean
 
@@ -26,7 +28,7 @@ check: .venv/.installed-dev  ## lint, format, types, layers, spelling; changes n
 	$(BIN)/codespell
 
 bench: .venv/.installed-dev  ## measure every number that README and docs state
-	for script in benchmarks/[a-z]*.py; do $(BIN)/python "$$script" || exit 1; done
+	for script in $(BENCHMARKS); do $(BIN)/python "$$script" || exit 1; done
 
 docs: .venv/.installed-docs  ## build the pages into site/
 	$(BIN)/mkdocs build --strict

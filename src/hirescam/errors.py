@@ -1,15 +1,15 @@
 """Every error this package raises on purpose.
 
-    HirescamError
-    ├── ReadError            a file or folder cannot become a volume
-    │   ├── UnknownFormatError   no reader knows it
-    │   ├── GeometryError        where its voxels lie is missing, contradictory or unsupported
-    │   └── VoxelError           its values are not Hounsfield units of one 3-D scan
-    ├── ModelError           a model file is damaged, foreign, or does not fit what it is given
-    ├── LayerError           a layer cannot be explained
-    ├── TargetError          a target names no score of the network
-    ├── WriteError           an output cannot be written; nothing half-written is left
-    └── MissingPackageError  an optional package is needed; the message names the extra
+HirescamError
+├── ReadError            a file or folder cannot become a volume
+│   ├── UnknownFormatError   no reader knows it
+│   ├── GeometryError        where its voxels lie is missing, contradictory or unsupported
+│   └── VoxelError           its values are not Hounsfield units of one 3-D scan
+├── ModelError           a model file is damaged, foreign, or does not fit what it is given
+├── LayerError           a layer cannot be explained
+├── TargetError          a target names no score of the network
+├── WriteError           an output cannot be written; nothing half-written is left
+└── MissingPackageError  an optional package is needed; the message names the extra
 """
 
 

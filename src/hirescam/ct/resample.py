@@ -77,7 +77,7 @@ def resample(
 def _along(values: Float[Tensor, "old rest"], weights: Float[Tensor, "new old"]) -> Tensor:
     """`weights @ values`; a mere choice of rows, as when spacings agree, is only copied."""
     new, old = weights.nonzero(as_tuple=True)
-    if len(new) == len(new.unique()) and bool((weights[new, old] == 1).all()):
+    if len(new) == len(torch.unique(new)) and bool((weights[new, old] == 1).all()):
         chosen = values.new_zeros(len(weights), values.shape[1])
         chosen[new] = values[old]
         return chosen

@@ -1,0 +1,128 @@
+"""Inference and explanation at full size: every way to run AxialNet on 405×420×420, in turn.
+
+The base is plain eager fp32 on the whole volume at once. Weights are random, with batch
+statistics that fit the input, so that features have a sane size.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from measure import hardware, in_turn, peak_mib, ratios, table
+
+import hirescam
+from hirescam.anatomy import LABELS
+from hirescam.ct.prepare import network_input, place
+from hirescam.methods.hirescam import hirescam as hirescam_of
+from hirescam.models.accelerate import accelerate
+from hirescam.models.files import Model, new_model
+
+VARIANTS = {
+    "fp32": {},
+    "bf16": {"precision": "bf16"},
+    "fp32 compiled": {"compile": True},
+    "bf16 compiled": {"precision": "bf16", "compile": True},
+}
+
+
+def full_size() -> tuple[Model, torch.Tensor]:
+    """AxialNet for 80 labels and a simulated chest on its grid."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = new_model(
+            name="random",
+            labels=LABELS,
+            preparation=hirescam.Preparation(),
+            trained_on="nothing",
+        )
+    chest = hirescam.simulate(0, spacing_mm=(2.4, 1.6, 1.6)).volume
+    x = network_input(place(chest, model.preparation), model.preparation)[None]
+    network = model.network
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.momentum = None
+        network.train()
+        network.features(x[:, 40:100:10])
+        network.eval()
+        network.head.weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    return model, x
+
+
+def whole(model: Model, x: torch.Tensor) -> torch.Tensor:
+    """The network as one would write it: all slices at once, memory as torch lays it out."""
+    features = model.network.features
+    with torch.inference_mode():
+        z = features.neck(features.trunk(x[0]))
+        return model.network.scores(z.transpose(0, 1)[None])
+
+
+def run(model: Model, x: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return model.network(x)
+
+
+def main(rounds: int) -> None:
+    model, x = full_size()
+    fast = {name: accelerate(model, **options) for name, options in VARIANTS.items()}
+    things = {"eager, whole volume": lambda: whole(model, x)}
+    things |= {name: lambda m=m: run(m, x) for name, m in fast.items()}
+    things |= {
+        f"{name} + 80 maps": lambda m=m: hirescam_of(m.network, x)
+        for name, m in fast.items()
+        if name in ("fp32", "bf16")
+    }
+    seconds = in_turn(things, rounds=rounds)
+    faster = ratios(seconds, "eager, whole volume")
+    base_scores = torch.sigmoid(run(fast["fp32"], x))
+    base_maps = hirescam_of(fast["fp32"].network, x)
+    print(f"\n## AxialNet, 80 labels, 135×3×420×420\n\n{hardware()}; {rounds} rounds in turn\n")
+    rows = []
+    for name, own in seconds.items():
+        scores = correlation = "–"
+        if name in fast:
+            moved = (torch.sigmoid(run(fast[name], x)) - base_scores).abs().max()
+            maps = hirescam_of(fast[name].network, x)
+            alike = [
+                np.corrcoef(a.flatten(), b.flatten())[0, 1]
+                for a, b in zip(maps[0], base_maps[0], strict=True)
+            ]
+            scores, correlation = f"{moved:.1e}", f"{min(alike):.3f}"
+        rows.append((name, f"{min(own):.2f}", f"{faster[name]:.2f}×", scores, correlation))
+    header = (
+        "variant",
+        "best s",
+        "times faster",
+        "largest Δ probability",
+        "least map correlation",
+    )
+    table(header, rows)
+    print("\n| explaining all 80 labels, against the forward pass alone | time | peak memory |")
+    print("|---|---|---|")
+    here = Path(__file__)
+    for name in ("fp32", "bf16"):
+        time_ratio = ratios(seconds, f"{name} + 80 maps")[name]
+        memory = peak_mib(here, name, "maps") / peak_mib(here, name, "forward")
+        print(f"| {name} | {time_ratio:.3f}× | {memory:.3f}× |")
+    print(f"\nwhole `explain` at full size, fp32: {peak_mib(here, 'fp32', 'explain'):.0f} MiB")
+
+
+def once(name: str, what: str) -> None:
+    """One variant in a process of its own, for its memory."""
+    model, x = full_size()
+    fast = accelerate(model, **VARIANTS[name])
+    if what == "forward":
+        run(fast, x)
+    elif what == "maps":
+        hirescam_of(fast.network, x)
+    else:
+        hirescam.explain(fast, hirescam.simulate(0, spacing_mm=(1.0, 0.8, 0.8)).volume)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        once(*sys.argv[1:3])
+    else:
+        main(rounds=int(sys.argv[1]) if len(sys.argv) > 1 else 3)

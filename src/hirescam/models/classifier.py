@@ -50,6 +50,7 @@ class Classifier(nn.Module, ABC):
     """
 
     features: SliceFeatures
+    head: nn.Conv3d | nn.Linear
 
     @property
     def explained_layer(self) -> nn.Module:

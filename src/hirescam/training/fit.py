@@ -3,7 +3,8 @@
 A plain loop for small models such as the demo's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +14,17 @@ from torch import Tensor, nn
 Scan = tuple[Float[Tensor, "slice channel row column"], Float[Tensor, "label"]]
 
 
+class Scans(Protocol):
+    """Inputs with their labels, by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Scan: ...
+
+
 def fit(
     network: nn.Module,
-    scans: Sequence[Scan],
+    scans: Scans,
     *,
     epochs: int,
     learning_rate: float,

@@ -3,34 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import hirescam
-from hirescam.ct.prepare import Preparation, network_input, place
+from hirescam.ct.prepare import network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError
 from hirescam.explanation import explain, fingerprint
 from hirescam.methods import Kind
 from hirescam.models.accelerate import accelerate
-from hirescam.models.files import new_model
 from make import affine, volume
-
-PREPARATION = Preparation(spacing_mm=(2, 2, 2), shape=(30, 112, 112), interpolation="linear")
-ARGUMENTS = {"widths": (8, 16), "blocks": (1, 1), "neck": (8, 8, 6, 5)}
-
-
-def small_model(labels=("lung_nodule", "heart_cabg", "lung_cyst"), **changes):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = new_model(
-            name="small",
-            labels=labels,
-            preparation=PREPARATION.model_copy(update=changes),
-            arguments=ARGUMENTS,
-            trained_on="nothing",
-        )
-    model.network.eval().requires_grad_(False)
-    return model
+from make_models import marker_model, small_model
 
 
 @pytest.fixture(scope="module")
@@ -94,28 +76,6 @@ def test_gradcam_is_offered_and_said_not_to_be_guaranteed(found):
     assert np.abs(other.raw_maps - found.raw_maps).max() > 0
     verdict = other.guarantees["lung_cyst"]
     assert not verdict.holds_for(other.provenance.method)
-
-
-def marker_model(side=128, neck=(2,)):
-    """An AxialNet whose kernels all average: it answers to brightness, wherever that is."""
-    model = new_model(
-        name="marker",
-        labels=("marker",),
-        preparation=Preparation(
-            spacing_mm=(2.0, 2.0, 2.0), shape=(60, side, side), interpolation="linear"
-        ),
-        arguments={"widths": (2, 2), "blocks": (1, 1), "neck": neck},
-        trained_on="nothing",
-    )
-    for module in model.network.modules():
-        if isinstance(module, nn.Conv2d | nn.Conv3d):
-            nn.init.constant_(module.weight, 1 / module.weight[0].numel())
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    centre = model.network.features.trunk.conv1.weight.data.zero_()[:, :, 3, 3]
-    centre.fill_(1 / 3)  # what lies under the stem's centre; the border's padding is dark to it
-    model.network.eval().requires_grad_(False)
-    return model
 
 
 def marked(shape, index, scan_affine, half=2):

@@ -59,4 +59,5 @@ def run(
             found, out, labels=label, on_scan=on_scan, overwrite=overwrite
         )
     page = folder / "report.html"
-    print(json.dumps({"report": str(page), **found.probabilities}) if as_json else page)
+    chosen = {name: found.probabilities[name] for name in label or found.labels}
+    print(json.dumps({"report": str(page), "probabilities": chosen}) if as_json else page)

@@ -1,0 +1,61 @@
+"""Occlusion agreement: whether hiding a part costs what the map says is there.
+
+The parts may be blocks, organs, or any other masks.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hirescam.metrics.agreement import correlation
+
+Score = Callable[[Float[Tensor, "batch channel *space"]], Float[Tensor, "batch target"]]
+"""A network in evaluation mode, or any function from images to scores."""
+
+
+def occlusion_agreement(
+    maps: Float[Tensor, "batch target *cells"],
+    cells: Bool[Tensor, "part *cells"],
+    drops: Float[Tensor, "batch target part"],
+) -> Float[Tensor, "batch target"]:
+    """Correlation over parts of the map's mass in each and what hiding it costs.
+
+    `cells` are the parts on the map's grid, `drops` come from `score_drops`. NaN where all
+    parts hold or cost the same, as with a single one.
+    """
+    return correlation(mass_in_parts(maps, cells), drops)
+
+
+def mass_in_parts(
+    maps: Float[Tensor, "batch target *cells"], parts: Bool[Tensor, "part *cells"]
+) -> Float[Tensor, "batch target part"]:
+    """Sum of the signed map over each part."""
+    return maps.detach().double().flatten(2) @ parts.to(maps.device).flatten(1).double().T
+
+
+def score_drops(
+    score: Score,
+    x: Float[Tensor, "batch channel *space"],
+    parts: Bool[Tensor, "part *space"],
+    *,
+    fill: float | Float[Tensor, "#batch #channel *#space"] = 0.0,
+) -> Float[Tensor, "batch target part"]:
+    """How far each score falls when a part of `x` is set to `fill`: one run per part."""
+    empty = torch.as_tensor(fill).to(x)
+    with torch.no_grad():
+        whole = score(x)
+        drops = [whole - score(torch.where(part, empty, x)) for part in parts.to(x.device)]
+    return torch.stack(drops, dim=2)
+
+
+def blocks(space: tuple[int, ...], side: int) -> Bool[Tensor, "part *space"]:
+    """Parts that tile a grid, in reading order: cubes of `side` places, less at far ends."""
+    number = torch.zeros(space, dtype=torch.long)
+    for axis, size in enumerate(space):
+        along = torch.arange(size) // side
+        shape = [1] * len(space)
+        shape[axis] = size
+        number = number * (int(along.max()) + 1) + along.reshape(shape)
+    return torch.stack([number == part for part in range(int(number.max()) + 1)])

@@ -36,14 +36,11 @@ def ratios(seconds: dict[str, list[float]], base: str) -> dict[str, float]:
 
 def peak_mib(script: Path, *arguments: str) -> float:
     """Largest memory of a fresh process that runs this script with these arguments."""
-    code = (
-        "import resource, runpy, sys; sys.argv = sys.argv[1:]; "
-        "runpy.run_path(sys.argv[0], run_name='__main__'); "
-        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    )
-    command = [sys.executable, "-c", code, str(script), *arguments]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(out.split("peak ")[-1])
+    process = subprocess.Popen([sys.executable, str(script), *arguments])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{script.name} {' '.join(arguments)} failed")
+    return usage.ru_maxrss / 1024
 
 
 def hardware() -> str:

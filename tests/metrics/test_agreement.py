@@ -90,7 +90,7 @@ def test_nan_in_a_map_makes_its_likeness_undefined(maps):
 
 
 def test_correlation_with_a_constant_that_has_no_exact_mean_is_undefined():
-    constant = torch.full((1, 7), 0.1)
+    constant = torch.full((1, 7), 0.1, dtype=torch.float64)
     assert math.isnan(correlation(constant, torch.arange(7.0)[None]))
 
 

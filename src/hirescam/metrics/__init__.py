@@ -4,12 +4,7 @@ from hirescam.metrics.agreement import spearman, ssim
 from hirescam.metrics.consistency import consistency
 from hirescam.metrics.deletion import Curve, deletion, insertion
 from hirescam.metrics.exact_sum import exact_sum_residual
-from hirescam.metrics.occlusion import (
-    blocks,
-    mass_in_parts,
-    occlusion_agreement,
-    score_drops,
-)
+from hirescam.metrics.occlusion import blocks, mass_in_parts, occlusion_agreement
 from hirescam.metrics.pointing import mass_accuracy, pointing_game, rank_accuracy
 from hirescam.metrics.randomisation import weight_randomisation
 
@@ -25,7 +20,6 @@ __all__ = [
     "occlusion_agreement",
     "pointing_game",
     "rank_accuracy",
-    "score_drops",
     "spearman",
     "ssim",
     "weight_randomisation",

@@ -3,16 +3,11 @@
 The parts may be blocks, organs, or any other masks.
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hirescam.metrics.agreement import correlation
-
-Score = Callable[[Float[Tensor, "batch channel *space"]], Float[Tensor, "batch target"]]
-"""A network in evaluation mode, or any function from images to scores."""
 
 
 def occlusion_agreement(
@@ -22,8 +17,9 @@ def occlusion_agreement(
 ) -> Float[Tensor, "batch target"]:
     """Correlation over parts of the map's mass in each and what hiding it costs.
 
-    `cells` are the parts on the map's grid, `drops` come from `score_drops`. NaN where all
-    parts hold or cost the same, as with a single one.
+    `cells` are the parts on the map's grid, `drops` how far each score falls without each part
+    of the input, as `methods.occlude_masks` gives them. NaN where all parts hold or cost the
+    same, as with a single one.
     """
     return correlation(mass_in_parts(maps, cells), drops)
 
@@ -33,21 +29,6 @@ def mass_in_parts(
 ) -> Float[Tensor, "batch target part"]:
     """Sum of the signed map over each part."""
     return maps.detach().double().flatten(2) @ parts.to(maps.device).flatten(1).double().T
-
-
-def score_drops(
-    score: Score,
-    x: Float[Tensor, "batch channel *space"],
-    parts: Bool[Tensor, "part *space"],
-    *,
-    fill: float | Float[Tensor, "#batch #channel *#space"] = 0.0,
-) -> Float[Tensor, "batch target part"]:
-    """How far each score falls when a part of `x` is set to `fill`: one run per part."""
-    empty = torch.as_tensor(fill).to(x)
-    with torch.no_grad():
-        whole = score(x)
-        drops = [whole - score(torch.where(part, empty, x)) for part in parts.to(x.device)]
-    return torch.stack(drops, dim=2)
 
 
 def blocks(space: tuple[int, ...], side: int) -> Bool[Tensor, "part *space"]:

@@ -5,19 +5,17 @@ forward pass and, for the part above the layer only, one batched vector-Jacobian
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from hirescam.errors import LayerError, TargetError
 from hirescam.methods.layers import find_layer, layer_name
-from hirescam.methods.state import evaluating, frozen, hooked
-
-Targets = Literal["all"] | int | Sequence[int]
-"""Which scores to explain: every one, or output indices."""
+from hirescam.methods.state import borrowed, eager_around, frozen, unwrapped, watched
+from hirescam.methods.targets import Pick, Targets, label_names, picker
 
 GRADIENT_BYTES = 256 * 2**20
 """How much memory the gradients of a group of targets may take at a time."""
@@ -30,19 +28,12 @@ class Capture:
     scores: Float[Tensor, "batch label"]
     activation: Float[Tensor, "batch channel *space"]
     layer: nn.Module
+    network: nn.Module
+    labels: tuple[str, ...] = ()
 
-    def indices(self, targets: Targets) -> list[int]:
-        """Output indices of `targets`, each checked against the network's scores."""
-        count = self.scores.shape[1]
-        chosen = list(range(count)) if targets == "all" else targets
-        chosen = [chosen] if isinstance(chosen, int) else list(chosen)
-        wrong = [index for index in chosen if not 0 <= index < count]
-        if wrong or not chosen:
-            raise TargetError(
-                f"targets {chosen} asked for, but the network has {count} scores: choose "
-                f'from 0 to {count - 1}, or targets="all"'
-            )
-        return chosen
+    def pick(self, targets: Targets = "all") -> Pick:
+        """How to take `targets` out of scores of this network; raises TargetError."""
+        return picker(targets, self.scores, self.labels)
 
     def gradients(
         self, targets: Targets = "all", *, create_graph: bool = False
@@ -51,30 +42,37 @@ class Capture:
 
         Images of a batch are taken to be independent, as they are in evaluation mode.
         """
-        chosen = self.indices(targets)
-        size = self.activation.numel() * self.activation.element_size()
-        for some in torch.split(torch.tensor(chosen), max(1, GRADIENT_BYTES // size)):
-            pick = torch.zeros(len(some), *self.scores.shape, device=self.scores.device)
-            pick[torch.arange(len(some)), :, some] = 1
-            (gradient,) = torch.autograd.grad(
-                self.scores,
-                self.activation,
-                pick.to(self.scores.dtype),
-                is_grads_batched=True,
-                retain_graph=True,
-                create_graph=create_graph,
+        with torch.inference_mode(False), torch.enable_grad():
+            picked = self.pick(targets)(self.scores)
+        if not picked.requires_grad:
+            raise TargetError(
+                "the function of the scores gives numbers that have no gradient: compute them "
+                "from the scores with torch, without detaching"
             )
-            yield gradient
+        size = self.activation.numel() * self.activation.element_size()
+        count = picked.shape[1]
+        each = torch.eye(count, dtype=picked.dtype, device=picked.device)
+        for some in torch.split(each, max(1, GRADIENT_BYTES // max(1, size))):
+            wanted = some[:, None].expand(-1, *picked.shape)
+            yield _products(picked, self.activation, wanted, create_graph)
 
 
 def capture(
-    network: nn.Module, x: Float[Tensor, "batch ..."], *, layer: nn.Module | str | None = None
+    network: nn.Module,
+    x: Num[Tensor, "batch ..."],
+    *,
+    layer: nn.Module | str | None = None,
+    labels: Sequence[str] | None = None,
+    create_graph: bool = False,
 ) -> Capture:
     """Run `network` on `x` in evaluation mode and keep the output of `layer`.
 
-    The network is left as it was found: modes, hooks, gradients and requires_grad, also after
-    an exception. Callers may be inside `no_grad` or `inference_mode`.
+    The network is left as it was found: modes, buffers, hooks, gradients, requires_grad and
+    random states, also after an exception. Callers may be inside `no_grad`, `inference_mode` or
+    `autocast`, or inside a hook of another explanation. `labels` name the scores; left out,
+    `network.labels` does. `create_graph` keeps the graph below the layer too, for training.
     """
+    network = unwrapped(network)
     layer = find_layer(network, x, layer)
     name = layer_name(network, layer)
     kept: list[Tensor] = []
@@ -85,12 +83,18 @@ def capture(
                 f"layer {name!r} returns {_described(output)}, expected one "
                 f"tensor (batch, channel, *space): pick a layer with spatial output"
             )
-        kept.append(output.detach().requires_grad_())
+        below = create_graph and output.requires_grad
+        kept.append(output if below else output.detach().requires_grad_())
         return kept[-1].clone()  # so that a later in-place ReLU cannot change what we kept
 
     with torch.inference_mode(False), torch.enable_grad():
-        x = x.clone() if x.is_inference() else x.detach()
-        with evaluating(network), frozen(network), hooked(layer, keep):
+        x = x.clone() if x.is_inference() else x if create_graph else x.detach()
+        with (
+            borrowed(network),
+            nullcontext() if create_graph else frozen(network),
+            eager_around(network, layer),
+            watched(layer, keep),
+        ):
             scores = network(x)
     if len(kept) != 1:
         raise LayerError(
@@ -102,9 +106,51 @@ def capture(
             f"the network returns {_described(scores)}, expected scores (batch, label): "
             f"wrap it in a module that returns its logits"
         )
-    if not scores.requires_grad:
+    if not scores.requires_grad or not _reaches(scores, kept[0]):
         raise LayerError(f"the scores do not depend on layer {name!r}: pick another layer")
-    return Capture(scores, kept[0], layer)
+    if len(scores) != len(kept[0]):
+        raise LayerError(
+            f"layer {name!r} returns {len(kept[0])} rows for {len(scores)} rows of scores: "
+            f"pick a layer with one row per image, slices as an axis of space"
+        )
+    named = label_names(network) if labels is None else tuple(labels)
+    return Capture(scores, kept[0], layer, network, named)
+
+
+def _reaches(scores: Tensor, activation: Tensor) -> bool:
+    """Whether the graph of the scores leads to the activation."""
+    if activation.is_leaf:
+        return scores.requires_grad
+    (found,) = torch.autograd.grad(
+        scores.sum(), activation, retain_graph=True, allow_unused=True
+    )
+    return found is not None
+
+
+def _products(
+    picked: Float[Tensor, "batch target"],
+    activation: Float[Tensor, "batch channel *space"],
+    wanted: Float[Tensor, "some batch target"],
+    create_graph: bool,
+) -> Float[Tensor, "some batch channel *space"]:
+    """Vector-Jacobian products, batched, or one by one where an operation cannot be batched."""
+
+    def product(vector: Tensor, batched: bool) -> Tensor:
+        return torch.autograd.grad(
+            picked,
+            activation,
+            vector,
+            is_grads_batched=batched,
+            retain_graph=True,
+            create_graph=create_graph,
+        )[0]
+
+    if len(wanted) > 1:
+        try:
+            return product(wanted, True)
+        except RuntimeError:
+            pass  # no batching rule for some operation above the layer; else it fails below too
+    return torch.stack([product(vector, False) for vector in wanted])
 
 
 def _described(output: object) -> str:

@@ -1,59 +1,97 @@
 """Layers: which part of a network is explained."""
 
 from contextlib import ExitStack
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Num
 from torch import Tensor, nn
 
 from hirescam.errors import LayerError
-from hirescam.methods.state import evaluating, hooked
+from hirescam.methods.state import borrowed, eager_around, hooked, unwrapped
 
 
 def find_layer(
-    network: nn.Module, x: Float[Tensor, "batch ..."], layer: nn.Module | str | None
+    network: nn.Module, x: Num[Tensor, "batch ..."], layer: nn.Module | str | None = None
 ) -> nn.Module:
     """A module as given, or by its dotted name, or the last one with spatial output.
 
-    The last one is found by a forward pass, unless the network names its `explained_layer`.
+    The last one is found by passing shapes through the network, no numbers, or where that is
+    not possible by a forward pass; a network may also name its `explained_layer` itself.
     """
-    names = {name: module for name, module in network.named_modules() if name}
+    network = unwrapped(network)
     if layer is None:
-        return getattr(network, "explained_layer", None) or _last_spatial(network, x)
+        own = getattr(network, "explained_layer", None)
+        return own if isinstance(own, nn.Module) else _last_spatial(network, x)
+    names = {_plain(name): module for name, module in network.named_modules() if name}
     if isinstance(layer, str):
-        if layer not in names:
+        if _plain(layer) not in names:
             near = get_close_matches(layer, names, cutoff=0.4) or list(names)[-3:]
             raise LayerError(
                 f"the network has no layer {layer!r}: did you mean {' or '.join(near)}?"
             )
-        return names[layer]
-    if layer not in names.values():
+        return names[_plain(layer)]
+    if all(layer is not module for module in network.modules()) or layer is network:
         raise LayerError(
             f"the {type(layer).__name__} given as layer is not part of the network: pass one "
-            f"of its own modules or a dotted name such as {list(names)[-1]!r}"
+            f"of its own modules or a dotted name such as {next(reversed(names), '')!r}"
         )
     return layer
 
 
 def layer_name(network: nn.Module, layer: nn.Module) -> str:
-    """Dotted name of `layer` in `network`."""
-    return next(name for name, module in network.named_modules() if module is layer)
+    """Dotted name of `layer` in `network`, without the wrappers of torch.compile."""
+    return next(
+        _plain(name) for name, module in unwrapped(network).named_modules() if module is layer
+    )
 
 
-def _last_spatial(network: nn.Module, x: Float[Tensor, "batch ..."]) -> nn.Module:
+def _plain(name: str) -> str:
+    """A dotted name without what `torch.compile` and DataParallel put into it."""
+    parts = name.removeprefix("module.").split(".")
+    return ".".join(part for part in parts if part != "_orig_mod")
+
+
+def _last_spatial(network: nn.Module, x: Num[Tensor, "batch ..."]) -> nn.Module:
     """The last direct or indirect part of the network that gives more than one place."""
-    last: list[nn.Module] = []
+    try:
+        found = _last_called(_skeleton(network), x.to("meta"))
+    except Exception:  # any network may do in its forward what shapes alone cannot
+        found = _last_called(network, x[:1])
+    if not found:
+        raise LayerError("no part of the network has spatial output: name the layer to explain")
+    return network.get_submodule(found)
 
-    def note(module: nn.Module, _inputs: object, output: object) -> None:
+
+def _skeleton(network: nn.Module) -> nn.Module:
+    """A copy of the network with shapes for weights and without anyone's hooks."""
+    weights = [*network.parameters(), *network.buffers()]
+    shapes = {id(weight): weight.detach().to("meta") for weight in weights}
+    for parameter in network.parameters():
+        shapes[id(parameter)] = nn.Parameter(shapes[id(parameter)], requires_grad=False)
+    copy = deepcopy(network, shapes)
+    for module in copy.modules():
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
+    return copy
+
+
+def _last_called(network: nn.Module, x: Num[Tensor, "batch ..."]) -> str:
+    """Name of the module that gave the last output of more than one place; "" if none did."""
+    last = ""
+
+    def note(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal last
         if isinstance(output, Tensor) and output.ndim >= 3 and output[0, 0].numel() > 1:
-            last[:] = [module]
+            last = name
 
-    with torch.no_grad(), evaluating(network), ExitStack() as hooks:
+    with torch.no_grad(), borrowed(network), ExitStack() as hooks:
         for name, module in network.named_modules():
             if name:
-                hooks.enter_context(hooked(module, note))
+                hook = partial(note, name)
+                hooks.enter_context(hooked(module, hook))
+                hooks.enter_context(eager_around(network, module))
         network(x)
-    if not last:
-        raise LayerError("no part of the network has spatial output: name the layer to explain")
-    return last[0]
+    return last

@@ -1,9 +1,32 @@
 """State: what is borrowed from a network for the length of a `with` block, and put back."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+_running: ContextVar[object] = ContextVar("running", default=None)
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The user's own module inside `torch.compile`, DataParallel or both."""
+    while True:
+        if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            network = network.module
+        elif "_orig_mod" in network._modules:  # torch.compile's wrapper
+            network = network._modules["_orig_mod"] or network
+        else:
+            return network
+
+
+@contextmanager
+def borrowed(network: nn.Module) -> Iterator[None]:
+    """Evaluate for the length of a block, then give back modes, buffers and random states."""
+    devices = {p.device.index for p in network.parameters() if p.is_cuda}
+    with torch.random.fork_rng(list(devices)), _buffers_kept(network), evaluating(network):
+        yield
 
 
 @contextmanager
@@ -39,3 +62,53 @@ def hooked(layer: nn.Module, hook: Callable[..., object]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def watched(layer: nn.Module, hook: Callable[..., object]) -> Iterator[None]:
+    """Like `hooked`, for this run alone: runs nested in it or in other threads go unseen."""
+    run = object()
+    before = _running.set(run)
+    mine = lambda *call: hook(*call) if _running.get() is run else None  # noqa: E731
+    try:
+        with hooked(layer, mine):
+            yield
+    finally:
+        _running.reset(before)
+
+
+def eager_around(network: nn.Module, layer: nn.Module) -> AbstractContextManager[object]:
+    """No compiled code around `layer`: code compiled before a hook was set does not call it."""
+    compiled = (
+        module
+        for module in network.modules()
+        if module._compiled_call_impl is not None
+        or (module is not layer and "_orig_mod" in module._modules)
+    )
+    if any(layer is part for module in compiled for part in module.modules()):
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
+
+
+@contextmanager
+def _buffers_kept(network: nn.Module) -> Iterator[None]:
+    """Give every module its buffers back: the same tensors with the same values."""
+    kept = [
+        (module, name, buffer, buffer.detach().clone(), _version(buffer))
+        for module in network.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        for module, name, buffer, values, version in kept:
+            module._buffers[name] = buffer
+            if _version(buffer) != version or version is None:
+                with torch.no_grad():
+                    buffer.copy_(values)
+
+
+def _version(tensor: Tensor) -> int | None:
+    """How often a tensor was written to; inference tensors do not count it."""
+    return None if tensor.is_inference() else tensor._version

@@ -1,0 +1,112 @@
+"""Breaks: the first part of a network above a layer that is not affine, and the cure.
+
+Two activations and the one half way between them go through the network. As long as what
+comes out of a part is half way too, everything up to there was affine; the first that is not is
+the culprit. What happens between two modules, in a function, is found the same way.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hirescam.methods.capture import Capture
+from hirescam.methods.layers import layer_name
+from hirescam.methods.replay import Score
+from hirescam.methods.state import hooked
+
+HEAD = (
+    "end the network in one fully connected layer, with any others as 1×1 convolutions below "
+    "the explained layer (methods.single_layer_head builds that), and train it"
+)
+FEWEST = 6
+"""Points in a run that let two far ones and the one half way between them be compared."""
+
+
+@dataclass
+class _Step:
+    """One module at work: whether what it took, and what it gave, was no longer half way."""
+
+    name: str
+    module: nn.Module
+    took_bent: bool
+    gave_bent: bool = False
+    spatial: bool = False
+
+
+@dataclass
+class Trail:
+    """What ran above a captured layer, in order, when it last was watched."""
+
+    seen: Capture
+    tolerance: float
+    points: int = 0
+    compared: bool = False
+    steps: list[_Step] = field(default_factory=list)
+
+    def watch(self, score: Score) -> Score:
+        """The same scores; the modules that compute them leave their steps here."""
+
+        def watched_score(
+            activations: Float[Tensor, "row channel *space"],
+        ) -> Float[Tensor, "row label"]:
+            self.points = len(activations) // len(self.seen.scores)
+            self.steps.clear()
+            with ExitStack() as hooks:
+                # what ran before the layer, or inside it, lies below
+                hooks.enter_context(hooked(self.seen.layer, lambda *_: self.steps.clear()))
+                for name, module in self.seen.network.named_modules():
+                    if module is not self.seen.layer and not any(module.children()):
+                        self._follow(name, module, hooks)
+                return score(activations)
+
+        return watched_score
+
+    def first_break(self) -> tuple[str | None, str]:
+        """The culprit in words, if one was seen, and the cure."""
+        here = layer_name(self.seen.network, self.seen.layer)
+        for at, step in enumerate(self.steps):
+            if step.took_bent:
+                before = self.steps[at - 1].name if at else here
+                return f"a function between `{before}` and `{step.name}`", HEAD
+            if step.gave_bent:
+                kind = type(step.module).__name__
+                before = _weighted(reversed(self.steps[:at])) or f"`{here}`"
+                after = _weighted(self.steps[at + 1 :]) or "the scores"
+                later = f'explain the output of `{step.name}` instead (layer="{step.name}")'
+                cure = later if step.spatial else HEAD
+                return f"{kind} `{step.name}` between {before} and {after}", cure
+        last = self.steps[-1].name if self.steps else here
+        functional = f"a function between `{last}` and the scores"
+        return functional if self.compared or not self.steps else None, HEAD
+
+    def _follow(self, name: str, module: nn.Module, hooks: ExitStack) -> None:
+        def enter(module: nn.Module, inputs: Iterable[object]) -> None:
+            self.steps.append(_Step(name, module, any(map(self._bends, inputs))))
+
+        def leave(_module: nn.Module, _inputs: object, output: object) -> None:
+            self.steps[-1].gave_bent = self._bends(output)
+            self.steps[-1].spatial = isinstance(output, Tensor) and output[0, :1].numel() > 1
+
+        hooks.callback(module.register_forward_pre_hook(enter).remove)
+        hooks.enter_context(hooked(module, leave))
+
+    def _bends(self, value: object) -> bool:
+        """Whether a tensor that belongs to all points together bends between any two of them."""
+        if not isinstance(value, Tensor) or not value.ndim or self.points < FEWEST:
+            return False
+        if len(value) == len(self.seen.scores) or len(value) % self.points:
+            return False  # not made from the probes
+        self.compared = True
+        each = value.detach().reshape(self.points, -1).float()
+        far, half_way = each[self.points % 2 :: 2][1:], each[self.points % 2 + 1 :: 2][1:]
+        bend = (half_way[1:] - (far[:-1] + far[1:]) / 2).abs().amax(dim=1)
+        size = far.abs().amax(dim=1)
+        return not bool((bend <= 10 * self.tolerance * (size[:-1] + size[1:])).all())
+
+
+def _weighted(steps: Iterable[_Step]) -> str | None:
+    """The first step with weights: a reader looks for those, not for a Flatten."""
+    return next((f"`{s.name}`" for s in steps if [*s.module.parameters()]), None)

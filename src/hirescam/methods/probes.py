@@ -1,0 +1,134 @@
+"""Probes: activations that a network has never seen, and how far scores are from affine there.
+
+A function is affine on a convex set when half way between any two points its value is half way
+between theirs. The set probed is what the layer can produce: every activation, or those without
+negative values where the layer's own output looks like that of a ReLU. Then a second ReLU above
+the layer, which changes nothing there, is not held against it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hirescam.methods.capture import Capture
+from hirescam.methods.replay import Score
+from hirescam.methods.targets import Pick, Targets
+
+PROBE_BYTES = 256 * 2**20
+"""How much memory the activations that run together may take."""
+
+
+def points(
+    activation: Float[Tensor, "batch channel *space"], count: int, seed: int
+) -> Iterator[Float[Tensor, "batch channel *space"]]:
+    """The activation seen, zero, then `count` probes: a far point, the point half way to it.
+
+    The far points lie 1 to 1,000 times as far as the activation is spread, so that kinks far
+    off are crossed too. Half-precision numbers end earlier, and so do the probes.
+    """
+    random = torch.Generator().manual_seed(seed)
+    spread = float(activation.float().std(correction=0)) or 1.0
+    reach = 1000.0 if torch.finfo(activation.dtype).max > 1e9 else 4.0
+    only_positive = is_rectified(activation)
+    far = max(1, count // 2)
+    last = activation
+    yield activation
+    yield torch.zeros_like(activation)
+    for step in range(far):
+        noise = torch.randn(activation.shape, generator=random)
+        if only_positive:
+            noise = (noise + step % 4 - 2).clamp(min=0)  # from one place in forty to most
+        scale = spread * reach ** (step / max(1, far - 1))
+        point = noise.to(activation) * scale
+        yield point
+        yield (point + last) / 2
+        last = point
+
+
+def is_rectified(activation: Float[Tensor, "batch channel *space"]) -> bool:
+    """Whether an activation looks like the output of a ReLU: zeros, and nothing below."""
+    low, high = activation.aminmax()
+    return bool((low == 0) & (high > 0))
+
+
+def scores_at(
+    probed: Sequence[Float[Tensor, "batch channel *space"]],
+    seen: Capture,
+    score: Score,
+    pick: Pick,
+) -> Float[Tensor, "point batch target"]:
+    """The targets' scores of every point, a bounded number of points at a time.
+
+    What was seen goes first in every run, as `replay` wants it.
+    """
+    first, others = probed[0], probed[1:]
+    most = max(8, PROBE_BYTES // max(1, first.numel() * first.element_size()))
+    groups = ceil(len(others) / most)
+    found = [pick(seen.scores.detach())]
+    for group in np.array_split(np.arange(len(others)), groups):
+        together = torch.cat([first, *(others[at] for at in group)])
+        found += torch.split(pick(score(together)), len(first))[1:]
+    return torch.stack(found).float()
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the targets' gradients say of the activation seen: sum and size of their product."""
+
+    total: Float[Tensor, "batch target"]
+    slope: Float[Tensor, "batch target"]
+    even: tuple[bool, ...]
+
+
+def evidence(seen: Capture, targets: Targets, tolerance: float) -> Evidence:
+    """Sums of HiResCAM maps, norms of gradients, and whether these are the same everywhere."""
+    activation = seen.activation.detach()
+    totals, slopes, even = [], [], []
+    for gradient in seen.gradients(targets):
+        flat = gradient.flatten(3).float()
+        totals.append((flat * activation.flatten(2).float()).sum(dim=(2, 3)))
+        slopes.append(flat.square().sum(dim=(2, 3)).sqrt())
+        unevenness = (flat.amax(dim=3) - flat.amin(dim=3)).amax(dim=(1, 2))
+        even += (unevenness <= tolerance * flat.abs().amax(dim=(1, 2, 3))).tolist()
+    return Evidence(torch.cat(totals).T, torch.cat(slopes).T, tuple(even))
+
+
+def disagreement(
+    scores: Float[Tensor, "point batch target"],
+    probed: Sequence[Float[Tensor, "batch channel *space"]],
+    found: Evidence,
+) -> Float[Tensor, "target"]:
+    """Largest gap per target: of points half way, and of the map's sum for what was seen.
+
+    Relative to how much the scores move between the points, and to what rounding moves.
+    """
+    offset = scores[1]
+    spread = torch.stack([point.flatten(1).float().square().mean(1).sqrt() for point in probed])
+    size = (scores - offset).abs() + offset.abs() + spread[:, :, None] * found.slope
+    size = size + torch.finfo(torch.float32).tiny
+    own = (scores[0] - offset - found.total).abs() / size[0]
+    ends = torch.cat([torch.tensor([0]), torch.arange(2, len(probed), 2)])
+    far, before, half_way = ends[1:], ends[:-1], ends[1:] + 1
+    bent = (scores[half_way] - (scores[far] + scores[before]) / 2).abs()
+    gaps = torch.cat([own[None], bent / (size[far] + size[before])])
+    return gaps.nan_to_num(float("inf"), posinf=float("inf")).amax(dim=(0, 1))
+
+
+def tolerance(*tensors: Tensor) -> float:
+    """The relative disagreement that rounding explains, by the coarsest number format."""
+    return max(1e-4, *(4 * _resolution(tensor) for tensor in tensors))
+
+
+def _resolution(tensor: Tensor) -> float:
+    kind = tensor.device.type
+    if torch.is_autocast_enabled(kind):
+        return torch.finfo(torch.get_autocast_dtype(kind)).eps
+    tf32 = torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32
+    if kind == "cuda" and tensor.dtype == torch.float32 and tf32:
+        return 2**-10  # TF32 keeps ten bits
+    return torch.finfo(tensor.dtype).eps

@@ -5,7 +5,7 @@ them an environment of their own:
 
     python -m venv peers && peers/bin/pip install torch==2.13.0 captum grad-cam monai torchcam
     peers/bin/pip install --editable .
-    peers/bin/python benchmarks/peers.py [rounds]
+    peers/bin/python benchmarks/peers.py [rounds] [network]
 
 Weights are random. Each round times everything once, in turn; ratios are medians over rounds of
 the ratio to the forward pass of the same round. Where a library runs once per label and would
@@ -310,10 +310,10 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case title, name, labels:
             print(growth_mib(title, name, int(labels)))
-        case given:
-            rounds = int(given[0]) if given else 5
+        case _:
+            rounds = int(arguments[0]) if arguments else 5
             print(f"{hardware()}; {rounds} rounds in turn, {torch.get_num_threads()} threads")
-            for title in CASES:
+            for title in arguments[1:] or CASES:
                 measure(title, rounds)
     del operators
 

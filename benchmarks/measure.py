@@ -43,6 +43,20 @@ def peak_mib(script: Path, *arguments: str) -> float:
     return usage.ru_maxrss / 1024
 
 
+def growth_mib(thing: Callable[[], object]) -> float:
+    """How far memory rises above where it stands while `thing` runs (Linux)."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = _status_mib("VmRSS")
+    thing()
+    return _status_mib("VmHWM") - before
+
+
+def _status_mib(field: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+
 def hardware() -> str:
     """The processor, how many of its cores, and the matrix speed that torch reaches on them."""
     names = [

@@ -53,7 +53,8 @@ class Preparation(BaseModel):
 def place(volume: Volume, preparation: Preparation) -> Volume:
     """The scan on the grid that the network sees, still in HU and in its place in the patient.
 
-    Outside the scan there is air. Where the spacings agree no value changes.
+    Outside the scan there is air. Where the spacings agree no
+    whole HU changes.
     """
     turned = reorient(volume, preparation.orientation)
     scale, start = _grid(turned, preparation)

@@ -12,14 +12,20 @@ from hirescam.cli.progress import steps
 
 def run(
     network: Annotated[
-        str, Argument(help="model file, or package.module:build giving a torch network")
+        str,
+        Argument(
+            help="model file, or package.module:build giving a torch network, or a network and "
+            "an input for it"
+        ),
     ],
     layer: Annotated[
         str | None, Option(help="dotted name; left out, the last layer with spatial output")
     ] = None,
     input: Annotated[
         Path | None,
-        Option("--input", help=".npy array (batch, channel, …) to run; needed for build"),
+        Option(
+            "--input", help=".npy array (batch, channel, …) to run; left out, the build's own"
+        ),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="print the verdict as JSON")] = False,
 ) -> None:

@@ -5,31 +5,42 @@ convolutional neural networks", arXiv:2011.08891, 2020, equation 6.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from hirescam.methods.capture import Capture, Targets, capture
+from hirescam.methods.capture import Capture, capture
+from hirescam.methods.targets import Targets
 
 
 def hirescam(
     network: nn.Module,
-    x: Float[Tensor, "batch ..."],
+    x: Num[Tensor, "batch ..."],
     *,
     layer: nn.Module | str | None = None,
     targets: Targets = "all",
+    create_graph: bool = False,
 ) -> Float[Tensor, "batch target *space"]:
     """Map where `layer` raised (positive) or lowered (negative) the score of each target.
 
     If everything after `layer` is affine, each map sums to the score minus a constant, so
     nothing the network used is missing from it. `audit` tells whether that holds.
+    With `create_graph` the maps can be part of a loss: gradients reach every parameter. They
+    are those of evaluation mode; for a linear head `linear_head_maps` is cheaper.
     """
-    return hirescam_maps(capture(network, x, layer=layer), targets)
+    seen = capture(network, x, layer=layer, create_graph=create_graph)
+    return hirescam_maps(seen, targets, create_graph=create_graph)
 
 
 def hirescam_maps(
-    seen: Capture, targets: Targets = "all"
+    seen: Capture, targets: Targets = "all", *, create_graph: bool = False
 ) -> Float[Tensor, "batch target *space"]:
-    """HiResCAM of what was captured."""
-    activation = seen.activation.detach()
-    maps = [(gradient * activation).sum(dim=2) for gradient in seen.gradients(targets)]
-    return torch.cat(maps).transpose(0, 1)
+    """HiResCAM of what was captured; in float32 where that has fewer digits."""
+    with torch.set_grad_enabled(create_graph):
+        activation = _precise(seen.activation)
+        gradients = seen.gradients(targets, create_graph=create_graph)
+        maps = [(_precise(gradient) * activation).sum(dim=2) for gradient in gradients]
+        return torch.cat(maps).transpose(0, 1)
+
+
+def _precise(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()

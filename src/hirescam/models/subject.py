@@ -21,26 +21,33 @@ def network_and_input(
     """The network of a model file or of `package.module:build`, and an input for it.
 
     A model file needs no input of the user's: noise of its own shape, a few slice groups long,
-    does. `build` is the user's own code: it is imported and called.
+    does. `build` is the user's own code: it is imported and called, and gives a network, or a
+    network and an input.
     """
-    if Path(subject).is_file() or ":" not in subject:
-        model = load_model(subject)
-        shape = (1, AUDITED_SLICES, *model.preparation.input_shape[1:])
-        noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        network: nn.Module = model.network
-        return network, _read(input_file) if input_file else noise - model.preparation.mean
-    if input_file is None:
+    is_model = Path(subject).is_file() or ":" not in subject
+    network, example = _of_model(subject) if is_model else _built(subject)
+    if input_file is not None:
+        return network, _read(input_file)
+    if example is None:
         raise ModelError(
-            f"{subject} needs an input: give --input FILE.npy, (batch, channel, …)"
+            f"{subject} gives a network but no input: return (network, example_input), or give "
+            f"--input FILE.npy, (batch, channel, …)"
         )
-    return _build(subject), _read(input_file)
+    return network, example
 
 
-def _build(subject: str) -> nn.Module:
+def _of_model(path: str) -> tuple[nn.Module, Tensor | None]:
+    model = load_model(path)
+    shape = (1, AUDITED_SLICES, *model.preparation.input_shape[1:])
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    return model.network, noise - model.preparation.mean
+
+
+def _built(subject: str) -> tuple[nn.Module, Tensor | None]:
     module, _, name = subject.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        network = getattr(import_module(module), name)()
+        built = getattr(import_module(module), name)()
     except (ImportError, AttributeError) as error:
         raise ModelError(
             f"{subject} cannot be built ({error}): expected package.module:function in this "
@@ -48,11 +55,18 @@ def _build(subject: str) -> nn.Module:
         ) from error
     finally:
         sys.path.remove(str(Path.cwd()))
-    if not isinstance(network, nn.Module):
+    network, example = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
+    if not isinstance(network, nn.Module) or not isinstance(example, Tensor | None):
         raise ModelError(
-            f"{subject} returns a {type(network).__name__}, expected a torch module"
+            f"{subject} returns {_kinds(built)}, expected a torch module, or a torch module "
+            f"and an input tensor"
         )
-    return network
+    return network, example
+
+
+def _kinds(built: object) -> str:
+    parts = built if isinstance(built, tuple) else (built,)
+    return " and ".join(f"a {type(part).__name__}" for part in parts) or "nothing"
 
 
 def _read(path: Path) -> Float[Tensor, "batch ..."]:

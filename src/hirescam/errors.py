@@ -7,6 +7,7 @@ HirescamError
 │   └── VoxelError           its values are not Hounsfield units of one 3-D scan
 ├── ModelError           a model file is damaged, foreign, or does not fit what it is given
 ├── LayerError           a layer cannot be explained
+├── ShapeError           an array does not have the shape that it must have here
 ├── TargetError          a target names no score of the network
 ├── WriteError           an output cannot be written; nothing half-written is left
 └── MissingPackageError  an optional package is needed; the message names the extra
@@ -39,6 +40,10 @@ class ModelError(HirescamError):
 
 class LayerError(HirescamError):
     """A layer cannot be explained."""
+
+
+class ShapeError(HirescamError):
+    """An array does not have the shape that it must have here."""
 
 
 class TargetError(HirescamError):

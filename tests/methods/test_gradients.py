@@ -1,0 +1,93 @@
+"""Gradients at the input: Jacobians, their products, and their average over noise."""
+
+import pytest
+import torch
+from torch.func import jacrev
+
+from hirescam.methods import (
+    hirescam,
+    input_times_gradient,
+    saliency,
+    smoothgrad,
+)
+from make_networks import affine_head_2d, built, deep_head_3d
+from make_trunks import trunk_and_images
+
+
+def jacobian(network, x):
+    """(batch, target, channel, *space), one image at a time."""
+    return torch.stack([jacrev(lambda one: network(one[None])[0])(image) for image in x])
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_saliency_is_the_jacobian_summed_over_channels(dimensions):
+    network, x = trunk_and_images(dimensions)
+    expected = jacobian(network, x).detach()
+    torch.testing.assert_close(saliency(network, x), expected.sum(2))
+    torch.testing.assert_close(saliency(network, x, per_channel=True), expected)
+    torch.testing.assert_close(saliency(network, x, absolute=True), expected.abs().amax(2))
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_input_times_gradient_is_the_jacobian_times_the_input(dimensions):
+    network, x = trunk_and_images(dimensions)
+    expected = (jacobian(network, x) * x[:, None]).detach()
+    torch.testing.assert_close(input_times_gradient(network, x), expected.sum(2))
+    torch.testing.assert_close(input_times_gradient(network, x, per_channel=True), expected)
+
+
+def test_at_a_layer_input_times_gradient_is_hirescam():
+    network, layer, x = built(deep_head_3d)
+    torch.testing.assert_close(
+        input_times_gradient(network, x, layer=layer), hirescam(network, x, layer=layer)
+    )
+
+
+def test_targets_may_be_names_or_predicted_or_a_function():
+    network, x = trunk_and_images()
+    network.labels = ["heart", "lung", "bone"]
+    every, best = saliency(network, x), network(x).argmax(1)
+    torch.testing.assert_close(saliency(network, x, targets="lung"), every[:, [1]])
+    torch.testing.assert_close(
+        saliency(network, x, targets="predicted")[:, 0], every[torch.arange(2), best]
+    )
+    torch.testing.assert_close(
+        saliency(network, x, targets=lambda scores: scores[:, 0] - scores[:, 2])[:, 0],
+        every[:, 0] - every[:, 2],
+    )
+
+
+def test_smoothgrad_without_noise_is_saliency():
+    network, x = trunk_and_images()
+    torch.testing.assert_close(
+        smoothgrad(network, x, noise=0.0, samples=2), saliency(network, x)
+    )
+
+
+def test_smoothgrad_is_the_mean_gradient_over_its_noise():
+    network, x = trunk_and_images()
+    random = torch.Generator().manual_seed(7)
+    spread = 0.2 * (x.amax((1, 2, 3)) - x.amin((1, 2, 3)))[:, None, None, None]
+    noisy = [x + spread * torch.randn(x.shape[1:], generator=random) for _ in range(3)]
+    expected = torch.stack([jacobian(network, each).sum(2) for each in noisy]).mean(0)
+    found = smoothgrad(network, x, samples=3, noise=0.2, seed=7)
+    torch.testing.assert_close(found, expected.detach())
+    assert not found.equal(smoothgrad(network, x, samples=3, noise=0.2, seed=8))
+
+
+def test_smoothgrad_explains_what_was_predicted_without_noise():
+    network, x = trunk_and_images()
+    best = network(x).argmax(1)
+    options = {"samples": 3, "noise": 5.0}
+    torch.testing.assert_close(
+        smoothgrad(network, x, targets="predicted", **options)[:, 0],
+        smoothgrad(network, x, **options)[torch.arange(2), best],
+    )
+
+
+def test_the_callers_input_is_left_alone():
+    network, _, x = built(affine_head_2d)
+    kept = x.clone()
+    saliency(network[1:3], x)  # its first module is an in-place ReLU
+    assert x.equal(kept)
+    assert not x.requires_grad

@@ -104,6 +104,10 @@ def main(rounds: int) -> None:
     for name in ("fp32", "bf16"):
         time_ratio = ratios(seconds, name)[f"{name} + 80 maps"]
         print(f"| {name} | {1 / time_ratio:.3f}× | {memory(name):.3f}× |")
+    network = fast["fp32"].network
+    parts = run(fast["fp32"], x) - network.head.bias
+    gap = ((base_maps.flatten(2).sum(2) - parts) / parts).abs().max()
+    print(f"\nlargest |map sum − (score − bias)| / |score − bias| of 80 labels, fp32: {gap:.1e}")
     whole_mib = peak_mib(Path(__file__), "fp32")
     print(f"\nwhole `explain` of a 1.0×0.8×0.8 mm chest, fp32: {whole_mib:.0f} MiB")
 

@@ -191,9 +191,8 @@ TOOLS = FORWARD | OURS | PEERS
 SAME_AS = {
     "captum LayerGradientXActivation": "hirescam",
     "captum LayerGradCam": "hirescam's gradcam",
-    "MONAI GradCAM": "hirescam's gradcam",
 }
-"""Libraries that can give raw maps, and ours that should equal them."""
+"""Libraries that give raw signed maps, and ours that should equal them."""
 
 
 def torchvision_operators() -> torch.library.Library:

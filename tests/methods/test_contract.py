@@ -1,22 +1,53 @@
 """What every explanation method promises, on small 2D and 3D networks."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from hirescam.errors import LayerError, TargetError
-from hirescam.methods import METHODS, hirescam
-from make_networks import NETWORKS, built
+from hirescam.methods import (
+    METHODS,
+    ON_INPUT,
+    ON_LAYER,
+    hirescam,
+    integrated_gradients,
+    smoothgrad,
+)
+from make_networks import NETWORKS, affine_head_2d, built, deep_head_3d, pooled_head_2d
+from make_trunks import trunk_and_images
+
+CHEAPER = {
+    "smoothgrad": partial(smoothgrad, samples=2),
+    "integrated_gradients": partial(integrated_gradients, steps=2),
+}
+SUITED = {"hirescam": NETWORKS, "gradcam": NETWORKS, "cam": [pooled_head_2d]}
+METHODS_AND_CASES = {
+    f"{name}-{build.__name__}": (CHEAPER.get(name, method), build)
+    for name, method in METHODS.items()
+    for build in SUITED.get(name, [affine_head_2d, deep_head_3d])
+}
 
 
 @pytest.fixture(params=METHODS.values(), ids=METHODS.keys())
-def method(request):
+def any_method(request):
     return request.param
 
 
-@pytest.fixture(params=NETWORKS, ids=lambda build: build.__name__)
-def case(request):
-    return built(request.param)
+@pytest.fixture(params=METHODS_AND_CASES.values(), ids=METHODS_AND_CASES.keys())
+def method_and_case(request):
+    return request.param
+
+
+@pytest.fixture
+def method(method_and_case):
+    return method_and_case[0]
+
+
+@pytest.fixture
+def case(method_and_case):
+    return built(method_and_case[1])
 
 
 def test_a_map_for_every_label_with_the_space_of_the_layer(method, case):
@@ -60,12 +91,12 @@ def test_the_network_is_left_as_it_was(method, case):
     assert torch.equal(random, torch.get_rng_state())
 
 
-def test_the_network_is_left_as_it_was_after_an_error(method):
+def test_the_network_is_left_as_it_was_after_an_error(any_method):
     network, _, x = built(NETWORKS[0])
     network.train()
     network.append(nn.Linear(99, 1))  # does not fit
     with pytest.raises(RuntimeError):
-        method(network, x, layer=network[1])
+        any_method(network, x, layer=network[1])
     assert all(module.training for module in network.modules())
     assert not network[1]._forward_hooks
     assert all(parameter.requires_grad for parameter in network.parameters())
@@ -86,11 +117,25 @@ def test_frozen_networks_are_explained(method, case):
     torch.testing.assert_close(method(network, x, layer=layer), expected)
 
 
-def test_the_layer_may_be_named_or_left_to_be_found(method, case):
+def test_the_layer_may_be_named(method, case):
     network, layer, x = case
-    expected = method(network, x, layer=layer)
-    torch.testing.assert_close(method(network, x, layer="1"), expected)
-    torch.testing.assert_close(method(network, x), expected)
+    torch.testing.assert_close(method(network, x, layer="1"), method(network, x, layer=layer))
+
+
+@pytest.mark.parametrize("name", ON_LAYER)
+def test_methods_on_a_layer_find_the_last_one_with_space(name):
+    network, layer, x = built(pooled_head_2d)
+    method = ON_LAYER[name]
+    torch.testing.assert_close(method(network, x), method(network, x, layer=layer))
+
+
+@pytest.mark.parametrize("name", ON_INPUT)
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_methods_on_the_input_give_its_space(name, dimensions):
+    network, x = trunk_and_images(dimensions)
+    maps = ON_INPUT[name](network, x, targets=[0, 2])
+    assert maps.shape == (2, 2, *x.shape[2:])
+    assert maps.isfinite().all()
 
 
 def test_an_in_place_relu_after_the_layer_does_not_change_what_is_kept():
@@ -104,41 +149,41 @@ def test_an_in_place_relu_after_the_layer_does_not_change_what_is_kept():
 
 
 @pytest.mark.parametrize("targets", [3, -1, [0, 7], []])
-def test_a_target_that_the_network_lacks_is_refused(method, targets):
+def test_a_target_that_the_network_lacks_is_refused(any_method, targets):
     network, layer, x = built(NETWORKS[0])
     with pytest.raises(TargetError, match="the network has 3 scores"):
-        method(network, x, layer=layer, targets=targets)
+        any_method(network, x, layer=layer, targets=targets)
 
 
-def test_a_layer_that_runs_twice_is_refused(method):
+def test_a_layer_that_runs_twice_is_refused(any_method):
     shared = nn.Conv2d(1, 1, 3, padding=1)
     network = nn.Sequential(shared, shared, nn.Flatten(), nn.Linear(36, 2))
     with pytest.raises(LayerError, match=r"ran 2 times.*expected exactly 1"):
-        method(network, torch.zeros(1, 1, 6, 6), layer=shared)
+        any_method(network, torch.zeros(1, 1, 6, 6), layer=shared)
 
 
-def test_a_layer_without_space_is_refused(method):
+def test_a_layer_without_space_is_refused(any_method):
     network, _, x = built(NETWORKS[0])
     with pytest.raises(LayerError, match=r"'3' returns a tensor of shape \(2, 3\)"):
-        method(network, x, layer=network[3])
+        any_method(network, x, layer=network[3])
 
 
-def test_a_layer_of_another_network_is_refused(method):
+def test_a_layer_of_another_network_is_refused(any_method):
     network, _, x = built(NETWORKS[0])
     with pytest.raises(LayerError, match="not part of the network"):
-        method(network, x, layer=nn.ReLU())
+        any_method(network, x, layer=nn.ReLU())
 
 
-def test_a_misspelt_layer_is_answered_with_near_names(method):
+def test_a_misspelt_layer_is_answered_with_near_names(any_method):
     network = nn.Sequential()
     network.add_module("features", nn.Conv2d(1, 2, 3))
     network.add_module("flatten", nn.Flatten())
     network.add_module("head", nn.Linear(32, 2))
     with pytest.raises(LayerError, match="'feature': did you mean features"):
-        method(network, torch.zeros(1, 1, 6, 6), layer="feature")
+        any_method(network, torch.zeros(1, 1, 6, 6), layer="feature")
 
 
-def test_a_layer_that_the_scores_ignore_is_refused(method):
+def test_a_layer_that_the_scores_ignore_is_refused(any_method):
     class Ignoring(nn.Module):
         def __init__(self):
             super().__init__()
@@ -151,10 +196,10 @@ def test_a_layer_that_the_scores_ignore_is_refused(method):
 
     network = Ignoring()
     with pytest.raises(LayerError, match="do not depend on layer 'unused'"):
-        method(network, torch.zeros(1, 1, 6, 6), layer=network.unused)
+        any_method(network, torch.zeros(1, 1, 6, 6), layer=network.unused)
 
 
-def test_scores_of_another_shape_are_refused(method):
+def test_scores_of_another_shape_are_refused(any_method):
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
     with pytest.raises(TargetError, match=r"expected scores \(batch, label\)"):
-        method(network, torch.zeros(1, 1, 6, 6), layer=network[0])
+        any_method(network, torch.zeros(1, 1, 6, 6), layer=network[0])

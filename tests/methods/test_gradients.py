@@ -10,6 +10,7 @@ from hirescam.methods import (
     saliency,
     smoothgrad,
 )
+from hirescam.methods.place import seen_at
 from make_networks import affine_head_2d, built, deep_head_3d
 from make_trunks import trunk_and_images
 
@@ -91,3 +92,14 @@ def test_the_callers_input_is_left_alone():
     saliency(network[1:3], x)  # its first module is an in-place ReLU
     assert x.equal(kept)
     assert not x.requires_grad
+
+
+@pytest.mark.parametrize(("room", "groups"), [(1, [1, 1, 1]), (2, [2, 1]), (99, [3])])
+def test_only_as_many_labels_run_together_as_fit_where_gradients_are_widest(
+    room, groups, monkeypatch
+):
+    network, x = trunk_and_images()
+    widest = 2 * 4 * 8 * 8 * 4  # bytes: images, channels, rows, columns, of the first layers
+    monkeypatch.setattr("hirescam.methods.place.WIDEST_BYTES", room * widest)
+    assert [len(group) for group in seen_at(network, x).gradients()] == groups
+    torch.testing.assert_close(saliency(network, x), jacobian(network, x).sum(2).detach())

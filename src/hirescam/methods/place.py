@@ -1,6 +1,10 @@
 """Place: where in a network a map lies, the input unless a layer is named."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Num
@@ -9,10 +13,13 @@ from torch import Tensor, nn
 from hirescam.methods.capture import Capture, capture
 from hirescam.methods.layers import find_layer
 from hirescam.methods.state import borrowed, eager_around, hooked, unwrapped
-from hirescam.methods.targets import Pick, label_names
+from hirescam.methods.targets import Pick, Targets, label_names
 
 CHANGED_BYTES = 16 * 2**20
 """How much changed inputs or activations run through the network at a time."""
+
+WIDEST_BYTES = 256 * 2**20
+"""How much memory the gradients of a group of targets may take where they are largest."""
 
 
 class FromInput(nn.Module):
@@ -28,6 +35,27 @@ class FromInput(nn.Module):
         return self.network(self.input(x))
 
 
+@dataclass(frozen=True, eq=False)
+class InputCapture(Capture):
+    """A capture at the input, whose gradients are larger on their way than when they arrive."""
+
+    widest_bytes: int = 1
+
+    def gradients(
+        self, targets: Targets = "all", *, create_graph: bool = False
+    ) -> Iterator[Float[Tensor, "target batch channel *space"]]:
+        """Those of `Capture`, of as many targets at a time as fit where they are largest."""
+        pick = self.pick(targets)
+        step = max(1, WIDEST_BYTES // self.widest_bytes)
+        for start in range(0, pick(self.scores).shape[1], step):
+            some = partial(_columns, pick, slice(start, start + step))
+            yield from super().gradients(some, create_graph=create_graph)
+
+
+def _columns(pick: Pick, some: slice, scores: Tensor) -> Tensor:
+    return pick(scores)[:, some]
+
+
 def seen_at(
     network: nn.Module, x: Num[Tensor, "batch ..."], layer: nn.Module | str | None = None
 ) -> Capture:
@@ -35,7 +63,18 @@ def seen_at(
     if layer is not None:
         return capture(network, x, layer=layer)
     entered = FromInput(unwrapped(network))
-    return capture(entered, x, layer=entered.input)
+    sizes = [1]
+
+    def note(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            sizes.append(output.numel() * output.element_size())
+
+    with ExitStack() as hooks:
+        for module in entered.modules():
+            hooks.enter_context(hooked(module, note))
+        seen = capture(entered, x, layer=entered.input)
+    fields = {field.name: getattr(seen, field.name) for field in dataclasses.fields(seen)}
+    return InputCapture(**fields, widest_bytes=max(sizes))
 
 
 def seen_with(

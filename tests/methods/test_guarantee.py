@@ -1,11 +1,20 @@
 """Verdicts: right on every kind of head, and never by one lucky input."""
 
+import os
+
 import pytest
 import torch
 from torch import nn
 
 from hirescam.methods import Guarantee, Kind, audit
-from make_networks import affine_head_2d, affine_head_3d, built, deep_head_3d, pooled_head_2d
+from make_networks import (
+    affine_head_2d,
+    affine_head_3d,
+    built,
+    deep_head_3d,
+    pooled_head_2d,
+    random_pair,
+)
 
 
 @pytest.mark.parametrize("build", [affine_head_2d, affine_head_3d])
@@ -31,12 +40,61 @@ def small(head, seed):
         return network, torch.randn(1, 1, 6, 6)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(1000 if os.environ.get("HIRESCAM_SLOW") else 100))
 def test_no_wrong_verdict_on_small_random_networks(seed):
-    affine, x = small(lambda: [nn.Linear(48, 2)], seed)
-    assert audit(affine, x, layer=affine[1]).kind is Kind.AFFINE
-    hidden, x = small(lambda: [nn.Linear(48, 4), nn.ReLU(), nn.Linear(4, 2)], seed)
-    assert audit(hidden, x, layer=hidden[1]).kind is Kind.NONE
+    affine, curved, culprit, x = random_pair(seed)
+    assert audit(affine, x, layer="0").kind in (Kind.AFFINE, Kind.CAM)
+    found = audit(curved, x, layer="0")
+    assert found.kind is Kind.NONE
+    assert found.breaks.startswith(f"{culprit} `")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("seed", range(10))
+def test_no_wrong_verdict_in_other_precisions(seed, dtype):
+    affine, curved, _, x = random_pair(seed)
+    affine, curved, x = affine.to(dtype), curved.to(dtype), x.to(dtype)
+    assert audit(affine, x, layer="0").kind in (Kind.AFFINE, Kind.CAM)
+    assert audit(curved, x, layer="0").kind is Kind.NONE
+
+
+def test_a_relu_of_what_a_relu_gave_breaks_nothing():
+    network, x = small(lambda: [nn.Linear(48, 2)], 0)
+    network.insert(2, nn.ReLU())
+    assert audit(network, x, layer=network[1]).kind is Kind.AFFINE
+    found = audit(network, x, layer=network[0])
+    assert found.kind is Kind.NONE
+    assert found.cure == 'explain the output of `1` instead (layer="1")'
+
+
+def test_features_too_small_to_bend_are_not_mistaken_for_affine():
+    network, x = small(lambda: [nn.SiLU(), nn.Linear(48, 2)], 0)
+    network[0].weight.data *= 1e-9
+    network[0].bias.data *= 1e-9
+    assert audit(network, x, layer=network[0]).kind is Kind.NONE
+
+
+def test_a_function_between_modules_is_found():
+    class Squared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Conv2d(1, 2, 3)
+            self.pool = nn.AdaptiveAvgPool2d(1)
+            self.fc = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.fc(self.pool(self.features(x) ** 2).flatten(1))
+
+    found = audit(Squared(), torch.ones(1, 1, 6, 6), layer="features")
+    assert found.breaks == "a function between `features` and `pool`"
+
+
+def test_the_audit_costs_one_forward_pass_more_than_a_map():
+    network, layer, x = built(deep_head_3d)
+    runs = []
+    network[0].register_forward_hook(lambda *_: runs.append(None))
+    audit(network, x, layer=layer)
+    assert len(runs) == 2
 
 
 def test_an_earlier_layer_is_not_guaranteed():

@@ -5,6 +5,7 @@ comes out of a part is half way too, everything up to there was affine; the firs
 the culprit. What happens between two modules, in a function, is found the same way.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Trail:
     tolerance: float
     points: int = 0
     compared: bool = False
+    calls: Counter[str] = field(default_factory=Counter)
     steps: list[_Step] = field(default_factory=list)
 
     def watch(self, score: Score) -> Score:
@@ -54,6 +56,7 @@ class Trail:
         ) -> Float[Tensor, "row label"]:
             self.points = len(activations) // len(self.seen.scores)
             self.steps.clear()
+            self.calls.clear()
             with ExitStack() as hooks:
                 # what ran before the layer, or inside it, lies below
                 hooks.enter_context(hooked(self.seen.layer, lambda *_: self.steps.clear()))
@@ -75,15 +78,23 @@ class Trail:
                 kind = type(step.module).__name__
                 before = _weighted(reversed(self.steps[:at])) or f"`{here}`"
                 after = _weighted(self.steps[at + 1 :]) or "the scores"
-                later = f'explain the output of `{step.name}` instead (layer="{step.name}")'
-                cure = later if step.spatial else HEAD
-                return f"{kind} `{step.name}` between {before} and {after}", cure
+                words = f"{kind} `{step.name}` between {before} and {after}"
+                return words, self._later(step) if step.spatial else HEAD
         last = self.steps[-1].name if self.steps else here
         functional = f"a function between `{last}` and the scores"
         return functional if self.compared or not self.steps else None, HEAD
 
+    def _later(self, step: _Step) -> str:
+        if self.calls[step.name] > 1:
+            return (
+                f"give this use of `{step.name}`, which runs {self.calls[step.name]} times, a "
+                f"module of its own, and explain that module's output"
+            )
+        return f'explain the output of `{step.name}` instead (layer="{step.name}")'
+
     def _follow(self, name: str, module: nn.Module, hooks: ExitStack) -> None:
         def enter(module: nn.Module, inputs: Iterable[object]) -> None:
+            self.calls[name] += 1
             self.steps.append(_Step(name, module, any(map(self._bends, inputs))))
 
         def leave(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -94,7 +105,7 @@ class Trail:
         hooks.enter_context(hooked(module, leave))
 
     def _bends(self, value: object) -> bool:
-        """Whether a tensor that belongs to all points together bends between any two of them."""
+        """Whether a tensor that belongs to all points together bends between two of them."""
         if not isinstance(value, Tensor) or not value.ndim or self.points < FEWEST:
             return False
         if len(value) == len(self.seen.scores) or len(value) % self.points:
@@ -104,7 +115,7 @@ class Trail:
         far, half_way = each[self.points % 2 :: 2][1:], each[self.points % 2 + 1 :: 2][1:]
         bend = (half_way[1:] - (far[:-1] + far[1:]) / 2).abs().amax(dim=1)
         size = far.abs().amax(dim=1)
-        return not bool((bend <= 10 * self.tolerance * (size[:-1] + size[1:])).all())
+        return not bool((bend <= max(1e-3, self.tolerance / 2) * (size[:-1] + size[1:])).all())
 
 
 def _weighted(steps: Iterable[_Step]) -> str | None:

@@ -79,19 +79,19 @@ def _skeleton(network: nn.Module) -> nn.Module:
 
 
 def _last_called(network: nn.Module, x: Num[Tensor, "batch ..."]) -> str:
-    """Name of the module that gave the last output of more than one place; "" if none did."""
-    last = ""
+    """Name of the last module that ran once and gave more than one place; "" if none did."""
+    ran: list[str] = []
+    spatial: list[str] = []
 
     def note(name: str, _module: nn.Module, _inputs: object, output: object) -> None:
-        nonlocal last
+        ran.append(name)
         if isinstance(output, Tensor) and output.ndim >= 3 and output[0, 0].numel() > 1:
-            last = name
+            spatial.append(name)
 
     with torch.no_grad(), borrowed(network), ExitStack() as hooks:
         for name, module in network.named_modules():
             if name:
-                hook = partial(note, name)
-                hooks.enter_context(hooked(module, hook))
+                hooks.enter_context(hooked(module, partial(note, name)))
                 hooks.enter_context(eager_around(network, module))
         network(x)
-    return last
+    return next((name for name in reversed(spatial) if ran.count(name) == 1), "")

@@ -28,12 +28,14 @@ def points(
 ) -> Iterator[Float[Tensor, "batch channel *space"]]:
     """The activation seen, zero, then `count` probes: a far point, the point half way to it.
 
-    The far points lie 1 to 1,000 times as far as the activation is spread, so that kinks far
-    off are crossed too. Half-precision numbers end earlier, and so do the probes.
+    The far points lie once to a thousand times as far as the activation is spread, and to a
+    thousand at least: near zero a smooth function looks affine, far off kinks are crossed.
+    Half-precision numbers end earlier, and so do the probes.
     """
     random = torch.Generator().manual_seed(seed)
     spread = float(activation.float().std(correction=0)) or 1.0
-    reach = 1000.0 if torch.finfo(activation.dtype).max > 1e9 else 4.0
+    farthest = 1000.0 if torch.finfo(activation.dtype).max > 1e9 else 30.0
+    reach = farthest * max(1.0, 1 / spread)
     only_positive = is_rectified(activation)
     far = max(1, count // 2)
     last = activation

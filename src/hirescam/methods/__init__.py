@@ -1,7 +1,8 @@
 """Explanation methods for any torch CNN, in 1D, 2D or 3D. Nothing here knows about CT.
 
 `ON_LAYER` explain the last layer with spatial output unless another is named; `ON_INPUT`
-explain the input unless a layer is named.
+explain the input unless a layer is named; they take it as (batch, channel, *space) and sum over
+its second axis. Where that is not a channel (slices, in AxialNet), ask for `per_channel=True`.
 """
 
 from collections.abc import Callable

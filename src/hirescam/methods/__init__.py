@@ -21,8 +21,10 @@ from hirescam.methods.gradients import (
 )
 from hirescam.methods.guarantee import Guarantee, Kind, audit
 from hirescam.methods.guided import deconvnet, guided_backpropagation, guided_gradcam
+from hirescam.methods.heads import linear_head_maps, single_layer_head
 from hirescam.methods.hirescam import hirescam
 from hirescam.methods.integrated import completeness_gap, integrated_gradients
+from hirescam.methods.layers import find_layer, layer_name
 from hirescam.methods.lrp import lrp
 from hirescam.methods.occlusion import occlude_masks, occlusion
 from hirescam.methods.score_ablation import ablationcam, scorecam
@@ -69,6 +71,7 @@ __all__ = [
     "completeness_gap",
     "deconvnet",
     "eigencam",
+    "find_layer",
     "gradcam",
     "gradcam_plus_plus",
     "gradient_times_activation",
@@ -77,13 +80,16 @@ __all__ = [
     "hirescam",
     "input_times_gradient",
     "integrated_gradients",
+    "layer_name",
     "layercam",
+    "linear_head_maps",
     "lrp",
     "occlude_masks",
     "occlusion",
     "random_map",
     "saliency",
     "scorecam",
+    "single_layer_head",
     "smoothgrad",
     "xgradcam",
 ]

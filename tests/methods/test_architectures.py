@@ -43,7 +43,7 @@ def built(name, dimensions):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = BUILD[name](dimensions).eval()
-        return network, torch.randn(1, 1, *[33 if dimensions == 3 else 48] * dimensions)
+        return network, torch.randn(1, 1, *[33 if dimensions == 3 else 64] * dimensions)
 
 
 def jacobian(network, x, layer, activation):

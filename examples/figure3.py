@@ -5,8 +5,6 @@ map's own pattern, here an upside-down L; HiResCAM shows what each place added t
 Draelos and Carin, arXiv:2011.08891.
 """
 
-# ruff: noqa: T201 - an example prints
-
 import torch
 from torch import nn
 

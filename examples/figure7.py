@@ -5,8 +5,6 @@ score minus the bias; Grad-CAM does not, and here it peaks where the evidence ag
 label lies. Draelos and Carin, arXiv:2011.08891, section 6.2 of its supplement.
 """
 
-# ruff: noqa: T201 - an example prints
-
 import torch
 from torch import nn
 

@@ -52,8 +52,8 @@ ON_INPUT: dict[str, Callable[..., Tensor]] = {
     "guided_gradcam": guided_gradcam,
     "lrp": lrp,
     "occlusion": occlusion,
-    "random": random_map,
-    "centre": centre_map,
+    "random_map": random_map,
+    "centre_map": centre_map,
 }
 METHODS = ON_LAYER | ON_INPUT
 

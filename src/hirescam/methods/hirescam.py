@@ -38,8 +38,12 @@ def hirescam_maps(
     with torch.set_grad_enabled(create_graph):
         activation = _precise(seen.activation)
         gradients = seen.gradients(targets, create_graph=create_graph)
-        maps = [(_precise(gradient) * activation).sum(dim=2) for gradient in gradients]
-        return torch.cat(maps).transpose(0, 1)
+        maps = [  # target by target: no product as large as all gradients
+            (_precise(gradient) * activation).sum(dim=1)
+            for some in gradients
+            for gradient in some
+        ]
+        return torch.stack(maps, dim=1)
 
 
 def _precise(values: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from hirescam import methods
+from hirescam.errors import LayerError
 from hirescam.methods import Kind, audit, gradcam, hirescam
 from hirescam.models.axialnet import AxialNet
 from hirescam.models.backbone import ResNetTrunk, load_imagenet
@@ -144,3 +146,13 @@ def test_imagenet_weights_load_from_a_file(tmp_path, suffix):
     trunk = ResNetTrunk()
     load_imagenet(trunk, file)
     torch.testing.assert_close(trunk.layer4[1].conv2.weight, weights["layer4.1.conv2.weight"])
+
+
+@pytest.mark.parametrize("method", [methods.scorecam, methods.guided_gradcam])
+def test_methods_that_lay_a_map_over_the_input_refuse_slices_before_channels(
+    network, x, method
+):
+    with pytest.raises(
+        LayerError, match="second axis of this network's input is not its channels"
+    ):
+        method(network, x[:1], targets=0)

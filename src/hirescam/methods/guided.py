@@ -68,7 +68,8 @@ def guided_gradcam(
     Without that ReLU, two negatives would make a positive. Known failure: that of guided
     backpropagation. Selvaraju et al., ICCV 2017, section 3.2.
     """
-    coarse = stretched(gradcam_maps(capture(network, x, layer=layer), targets).relu(), x)
+    seen = capture(network, x, layer=layer)
+    coarse = stretched(gradcam_maps(seen, targets).relu(), x, network)
     fine = guided_backpropagation(network, x, targets=targets, per_channel=per_channel)
     return fine * (coarse[:, :, None] if per_channel else coarse)
 

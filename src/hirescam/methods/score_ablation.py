@@ -38,7 +38,7 @@ def scorecam(
 
     def let_through() -> Iterator[Tensor]:
         for channel in torch.split(kept, 1, dim=1):
-            yield x.detach() * _scaled(stretched(channel, x))
+            yield x.detach() * _scaled(stretched(channel, x, network))
 
     scores = scores_with(let_through(), seen.pick(targets), network, x)
     return einsum(scores.softmax(dim=0), kept, "c b t, b c ... -> b t ...")

@@ -49,6 +49,7 @@ class Classifier(nn.Module, ABC):
     per label.
     """
 
+    channel_axis = 2  # of the input; slices come before
     features: SliceFeatures
     head: nn.Conv3d | nn.Linear
 

@@ -4,12 +4,12 @@ The base is plain eager fp32 on the whole volume at once. Weights are random, wi
 statistics that fit the input, so that features have a sane size.
 """
 
+import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
-from measure import growth_mib, hardware, in_turn, peak_mib, ratios, table
+from measure import growth_mib, hardware, in_turn, ratios, table
 
 import hirescam
 from hirescam.anatomy import LABELS
@@ -103,33 +103,38 @@ def main(rounds: int) -> None:
     print("|---|---|---|")
     for name in ("fp32", "bf16"):
         time_ratio = ratios(seconds, name)[f"{name} + 80 maps"]
-        print(f"| {name} | {1 / time_ratio:.3f}× | {memory(name):.3f}× |")
+        memory = growth(name, "maps") / growth(name, "forward")
+        print(f"| {name} | {1 / time_ratio:.3f}× | {memory:.3f}× |")
     network = fast["fp32"].network
     parts = run(fast["fp32"], x) - network.head.bias
     gap = ((base_maps.flatten(2).sum(2) - parts) / parts).abs().max()
     print(f"\nlargest |map sum − (score − bias)| / |score − bias|, fp32: {gap:.1e}")
-    whole_mib = peak_mib(Path(__file__), "fp32")
-    print(f"\nwhole `explain` of a 1.0×0.8×0.8 mm chest, fp32: {whole_mib:.0f} MiB")
+    whole = growth("fp32", "explain")
+    print(f"\n`explain` of a 1.0×0.8×0.8 mm chest, its simulation included: {whole:.0f} MiB")
 
 
-def memory(name: str) -> float:
-    """Memory that all maps take, input and weights apart, as a multiple of the forward pass."""
+def growth(name: str, what: str) -> float:
+    """How far the memory of a fresh process rises above input and weights, in MiB."""
+    command = [sys.executable, "-W", "ignore", __file__, name, what]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def once(name: str, what: str) -> None:
+    """Print the growth of one variant, run once."""
     model, x = full_size()
     fast = accelerate(model, **VARIANTS[name])
-    run(fast, x)  # what torch allocates once
-    forward = growth_mib(lambda: run(fast, x))
-    return growth_mib(lambda: hirescam_of(fast.network, x)) / forward
-
-
-def explain_once(name: str) -> None:
-    """One explanation from volume to maps, in a process of its own, for its memory."""
-    fast = accelerate(full_size()[0], **VARIANTS[name])
-    hirescam.explain(fast, hirescam.simulate(0, spacing_mm=(1.0, 0.8, 0.8)).volume)
+    things = {
+        "forward": lambda: run(fast, x),
+        "maps": lambda: hirescam_of(fast.network, x),
+        "explain": lambda: hirescam.explain(
+            fast, hirescam.simulate(0, spacing_mm=(1.0, 0.8, 0.8)).volume
+        ),
+    }
+    print(growth_mib(things[what]))
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1] if len(sys.argv) > 1 else "3"
-    if chosen in VARIANTS:
-        explain_once(chosen)
+    if len(sys.argv) > 2:
+        once(*sys.argv[1:])
     else:
-        main(rounds=int(chosen))
+        main(rounds=int(sys.argv[1]) if len(sys.argv) > 1 else 3)

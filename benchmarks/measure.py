@@ -4,8 +4,6 @@ import gc
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,15 +30,6 @@ def ratios(seconds: dict[str, list[float]], base: str) -> dict[str, float]:
         name: statistics.median(b / a for a, b in zip(own, seconds[base], strict=True))
         for name, own in seconds.items()
     }
-
-
-def peak_mib(script: Path, *arguments: str) -> float:
-    """Largest memory of a fresh process that runs this script with these arguments."""
-    process = subprocess.Popen([sys.executable, str(script), *arguments])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{script.name} {' '.join(arguments)} failed")
-    return usage.ru_maxrss / 1024
 
 
 def growth_mib(thing: Callable[[], object]) -> float:

@@ -109,8 +109,10 @@ def main(rounds: int) -> None:
     parts = run(fast["fp32"], x) - network.head.bias
     gap = ((base_maps.flatten(2).sum(2) - parts) / parts).abs().max()
     print(f"\nlargest |map sum − (score − bias)| / |score − bias|, fp32: {gap:.1e}")
-    whole = growth("fp32", "explain")
-    print(f"\n`explain` of a 1.0×0.8×0.8 mm chest, its simulation included: {whole:.0f} MiB")
+    whole_mib = growth("fp32", "explain")
+    print(
+        f"\n`explain` of a 1.0×0.8×0.8 mm chest, simulation included: {whole_mib:.0f} MiB"
+    )
 
 
 def growth(name: str, what: str) -> float:

@@ -110,9 +110,7 @@ def main(rounds: int) -> None:
     gap = ((base_maps.flatten(2).sum(2) - parts) / parts).abs().max()
     print(f"\nlargest |map sum − (score − bias)| / |score − bias|, fp32: {gap:.1e}")
     whole_mib = growth("fp32", "explain")
-    print(
-        f"\n`explain` of a 1.0×0.8×0.8 mm chest, simulation included: {whole_mib:.0f} MiB"
-    )
+    print(f"\n`explain` of a 1.0×0.8×0.8 mm chest, simulation included: {whole_mib:.0f} MiB")
 
 
 def growth(name: str, what: str) -> float:

@@ -16,7 +16,7 @@ def run(
     ] = Path("demo"),
     training: Annotated[int, Option(help="chests to train on", min=1)] = 600,
     held_out: Annotated[int, Option(help="chests to measure on", min=1)] = 80,
-    epochs: Annotated[int, Option(help="times that each chest is seen", min=1)] = 5,
+    epochs: Annotated[int, Option(help="times that each chest is seen", min=1)] = 7,
     seed: Annotated[int, Option(help="number of the first chest")] = 0,
 ) -> None:
     """Run the demo and name what it wrote."""

@@ -75,7 +75,7 @@ def run_demo(
     training: int = 600,
     held_out: int = 80,
     shown: int = 2,
-    epochs: int = 5,
+    epochs: int = 7,
     seed: int = 0,
     workers: int = 2,
     on_progress: OnProgress = lambda name, done, of: None,

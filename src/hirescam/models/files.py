@@ -25,7 +25,6 @@ from hirescam.models.classifier import Classifier
 
 ARCHITECTURES = {"AxialNet": "hirescam.models.axialnet:AxialNet"}
 MOST_PARAMETERS = 10**9
-SUFFIX = ".model"
 
 
 class Card(BaseModel):
@@ -146,9 +145,10 @@ def _read_card(name: str, header: str) -> Card:
     try:
         return Card.model_validate_json(header)
     except ValidationError as error:
-        if json_format(header) not in (1, None):
+        claimed = _claimed_format(header)
+        if claimed not in (1, None):
             raise ModelError(
-                f"{name} has format {json_format(header)}, this hirescam "
+                f"{name} has format {claimed}, this hirescam "
                 f"{hirescam.__version__} reads format 1: upgrade hirescam"
             ) from error
         first = error.errors()[0]
@@ -158,7 +158,7 @@ def _read_card(name: str, header: str) -> Card:
         ) from error
 
 
-def json_format(header: str) -> object:
+def _claimed_format(header: str) -> object:
     """The format number that a card claims, if it is readable at all."""
     try:
         card = json.loads(header)

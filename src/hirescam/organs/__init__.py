@@ -1,0 +1,1 @@
+"""Where the lungs and the mediastinum lie in a scan, without learned weights."""

@@ -48,4 +48,6 @@ class OrganMasks:
         """Size of each organ."""
         counts = np.bincount(self.codes.ravel(), minlength=len(self.organs) + 1)[1:]
         voxel_ml = abs(np.linalg.det(self.affine[:3, :3])) / 1000
-        return {organ: float(n * voxel_ml) for organ, n in zip(self.organs, counts, strict=False)}
+        return {
+            organ: float(n * voxel_ml) for organ, n in zip(self.organs, counts, strict=False)
+        }

@@ -74,14 +74,13 @@ def capture(
     """
     network = unwrapped(network)
     layer = find_layer(network, x, layer)
-    name = layer_name(network, layer)
     kept: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: object) -> Tensor:
         if not isinstance(output, Tensor) or output.ndim < 3:
             raise LayerError(
-                f"layer {name!r} returns {_described(output)}, expected one "
-                f"tensor (batch, channel, *space): pick a layer with spatial output"
+                f"layer {layer_name(network, layer)!r} returns {_described(output)}, expected "
+                f"one tensor (batch, channel, *space): pick a layer with spatial output"
             )
         below = create_graph and output.requires_grad
         kept.append(output if below else output.detach().requires_grad_())
@@ -98,7 +97,7 @@ def capture(
             scores = network(x)
     if len(kept) != 1:
         raise LayerError(
-            f"layer {name!r} ran {len(kept)} times in one forward pass, "
+            f"layer {layer_name(network, layer)!r} ran {len(kept)} times in one forward pass, "
             f"expected exactly 1: pick a layer that the network calls once"
         )
     if not isinstance(scores, Tensor) or scores.ndim != 2:
@@ -107,11 +106,15 @@ def capture(
             f"wrap it in a module that returns its logits"
         )
     if not scores.requires_grad or not _reaches(scores, kept[0]):
-        raise LayerError(f"the scores do not depend on layer {name!r}: pick another layer")
+        raise LayerError(
+            f"the scores do not depend on layer {layer_name(network, layer)!r}: "
+            f"pick another layer"
+        )
     if len(scores) != len(kept[0]):
         raise LayerError(
-            f"layer {name!r} returns {len(kept[0])} rows for {len(scores)} rows of scores: "
-            f"pick a layer with one row per image, slices as an axis of space"
+            f"layer {layer_name(network, layer)!r} returns {len(kept[0])} rows for "
+            f"{len(scores)} rows of scores: pick a layer with one row per image, slices as an "
+            f"axis of space"
         )
     named = label_names(network) if labels is None else tuple(labels)
     return Capture(scores, kept[0], layer, network, named)

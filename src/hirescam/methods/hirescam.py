@@ -5,11 +5,15 @@ convolutional neural networks", arXiv:2011.08891, 2020, equation 6.
 """
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from hirescam.methods.capture import Capture, capture
 from hirescam.methods.targets import Targets
+
+PRODUCT_BYTES = 16 * 2**20
+"""How much memory products of gradient and activation may take at a time."""
 
 
 def hirescam(
@@ -37,13 +41,13 @@ def hirescam_maps(
     """HiResCAM of what was captured; in float32 where that has fewer digits."""
     with torch.set_grad_enabled(create_graph):
         activation = _precise(seen.activation)
-        gradients = seen.gradients(targets, create_graph=create_graph)
-        maps = [  # target by target: no product as large as all gradients
-            (_precise(gradient) * activation).sum(dim=1)
-            for some in gradients
-            for gradient in some
+        few = max(1, PRODUCT_BYTES // max(1, activation.numel() * activation.element_size()))
+        maps = [
+            (_precise(gradients) * activation).sum(dim=2)
+            for some in seen.gradients(targets, create_graph=create_graph)
+            for gradients in torch.split(some, few)
         ]
-        return torch.stack(maps, dim=1)
+        return rearrange(torch.cat(maps), "target batch ... -> batch target ...")
 
 
 def _precise(values: Tensor) -> Tensor:

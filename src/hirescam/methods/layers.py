@@ -25,20 +25,21 @@ def find_layer(
     if layer is None:
         own = getattr(network, "explained_layer", None)
         return own if isinstance(own, nn.Module) else _last_spatial(network, x)
-    names = {_plain(name): module for name, module in network.named_modules() if name}
+    for name, module in network.named_modules():
+        if name and (
+            module is layer or (isinstance(layer, str) and _plain(name) == _plain(layer))
+        ):
+            return module
+    names = [_plain(name) for name, _ in network.named_modules() if name]
     if isinstance(layer, str):
-        if _plain(layer) not in names:
-            near = get_close_matches(layer, names, cutoff=0.4) or list(names)[-3:]
-            raise LayerError(
-                f"the network has no layer {layer!r}: did you mean {' or '.join(near)}?"
-            )
-        return names[_plain(layer)]
-    if all(layer is not module for module in network.modules()) or layer is network:
+        near = get_close_matches(layer, names, cutoff=0.4) or names[-3:]
         raise LayerError(
-            f"the {type(layer).__name__} given as layer is not part of the network: pass one "
-            f"of its own modules or a dotted name such as {next(reversed(names), '')!r}"
+            f"the network has no layer {layer!r}: did you mean {' or '.join(near)}?"
         )
-    return layer
+    raise LayerError(
+        f"the {type(layer).__name__} given as layer is not part of the network: pass one "
+        f"of its own modules or a dotted name such as {names[-1] if names else ''!r}"
+    )
 
 
 def layer_name(network: nn.Module, layer: nn.Module) -> str:

@@ -1,6 +1,6 @@
 """State: what is borrowed from a network for the length of a `with` block, and put back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
@@ -33,12 +33,17 @@ def borrowed(network: nn.Module) -> Iterator[None]:
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Evaluate for the length of a `with` block, then give every module its mode back."""
     modes = {module: module.training for module in network.modules()}
-    network.eval()
+    _set_modes(dict.fromkeys(modes, False))
     try:
         yield
     finally:
-        for module, mode in modes.items():
-            module.training = mode
+        _set_modes(modes)
+
+
+def _set_modes(modes: Mapping[nn.Module, bool]) -> None:
+    for module, training in modes.items():
+        if module.training != training:  # setting an attribute of a module is slow
+            module.training = training
 
 
 @contextmanager

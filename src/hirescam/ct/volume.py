@@ -1,6 +1,6 @@
 """Volume: Hounsfield units on a grid that knows where it lies in the patient."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
@@ -22,6 +22,8 @@ class Volume:
 
     voxels: Shaped[np.ndarray, "slice row column"]
     affine: Float64[np.ndarray, "4 4"]
+    repairs: tuple[str, ...] = ()
+    """What was changed while reading, on request: one sentence each, with its numbers."""
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3:
@@ -65,4 +67,4 @@ def reorient(volume: Volume, orientation: str = "IPL") -> Volume:
     turn = nib.orientations.ornt_transform(now, wanted)
     voxels = nib.orientations.apply_orientation(volume.voxels, turn)
     back = nib.orientations.inv_ornt_aff(turn, volume.shape)
-    return Volume(voxels, volume.affine @ back)
+    return replace(volume, voxels=voxels, affine=volume.affine @ back)

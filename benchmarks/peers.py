@@ -8,10 +8,10 @@ them an environment of their own:
     peers/bin/python benchmarks/peers.py [rounds] [network]
 
 Weights are random. Each round times everything once, in turn; ratios are medians over rounds of
-the ratio to the forward pass of the same round. Where a library runs once per label and would
-take hours, few labels are timed and a + b × labels is printed, marked "extrapolated". Memory is
-what the process grew by beyond its network and input, in a fresh process, with as many labels
-as were timed.
+the ratio to the forward pass of the same round. Where a library runs the whole network once per
+label and would take hours, few labels are timed and their time multiplied; the table says so.
+Memory is what a fresh process grew by beyond its network and input, with as many labels as were
+timed; the least of three, for the allocator's luck adds up to a quarter.
 """
 
 import copy
@@ -37,13 +37,13 @@ Maps = Callable[[nn.Module, str, Tensor, int], Tensor]
 
 @dataclass(frozen=True)
 class Case:
-    """A network to explain; `timed` says with how many labels the libraries are timed."""
+    """A network to explain; `timed` labels are asked of libraries that run once per label."""
 
     build: Callable[[], nn.Module]
     layer: str
     shape: tuple[int, ...]
     labels: int
-    timed: tuple[int, ...]
+    timed: int
 
 
 def resnet18() -> nn.Module:
@@ -67,10 +67,10 @@ def vgg16() -> nn.Module:
 
 
 CASES = {
-    "ResNet-18": Case(resnet18, "0", (1, 3, 224, 224), labels=20, timed=(20,)),
-    "VGG-16-shaped": Case(vgg16, "0", (1, 3, 224, 224), labels=20, timed=(1, 4)),
+    "ResNet-18": Case(resnet18, "0", (1, 3, 224, 224), labels=20, timed=20),
+    "VGG-16-shaped": Case(vgg16, "0", (1, 3, 224, 224), labels=20, timed=4),
     "AxialNet, 27 slice groups": Case(
-        AxialNet, "features", (1, 27, 3, 420, 420), labels=80, timed=(1, 3)
+        AxialNet, "features", (1, 27, 3, 420, 420), labels=80, timed=2
     ),
 }
 
@@ -167,10 +167,11 @@ def torchcam(name: str) -> Maps:
 
 @dataclass(frozen=True)
 class Tool:
-    """How maps are made, and the module that must be there for it."""
+    """How maps are made, the module that must be there for it, and what each label costs."""
 
     maps: Maps
     module: str = "hirescam"
+    runs_once_per_label: bool = False
 
 
 FORWARD = {"forward pass": Tool(forward)}
@@ -179,11 +180,11 @@ OURS = {
     "hirescam's gradcam": Tool(our_gradcam),
 }
 PEERS = {
-    "captum LayerGradientXActivation": Tool(captum_hirescam, "captum.attr"),
-    "captum LayerGradCam": Tool(captum_gradcam, "captum.attr"),
-    "pytorch-grad-cam HiResCAM": Tool(gradcam_package("HiResCAM"), "pytorch_grad_cam"),
-    "pytorch-grad-cam GradCAM": Tool(gradcam_package("GradCAM"), "pytorch_grad_cam"),
-    "MONAI GradCAM": Tool(monai_gradcam, "monai.visualize"),
+    "captum LayerGradientXActivation": Tool(captum_hirescam, "captum.attr", True),
+    "captum LayerGradCam": Tool(captum_gradcam, "captum.attr", True),
+    "pytorch-grad-cam HiResCAM": Tool(gradcam_package("HiResCAM"), "pytorch_grad_cam", True),
+    "pytorch-grad-cam GradCAM": Tool(gradcam_package("GradCAM"), "pytorch_grad_cam", True),
+    "MONAI GradCAM": Tool(monai_gradcam, "monai.visualize", True),
     "torchcam GradCAM": Tool(torchcam("GradCAM"), "torchcam.methods"),
     "torchcam LayerCAM": Tool(torchcam("LayerCAM"), "torchcam.methods"),
 }
@@ -226,29 +227,30 @@ def measure(title: str, rounds: int) -> None:
     network = normalised(network, x)
     failures = {name: why_not(tool, network, case, x) for name, tool in TOOLS.items()}
     timed = {
-        name: case.timed if name in PEERS else (case.labels,)
+        name: case.timed if TOOLS[name].runs_once_per_label else case.labels
         for name, failure in failures.items()
         if not failure
     }
     things = {
-        f"{name}, {count} labels": lambda maps=TOOLS[name].maps, count=count: maps(
-            network, case.layer, x, count
-        )
-        for name, counts in timed.items()
-        for count in counts
+        name: lambda maps=TOOLS[name].maps, count=count: maps(network, case.layer, x, count)
+        for name, count in timed.items()
     }
-    seconds = in_turn(things, rounds=rounds)
     whole = {
-        name: all_labels(
-            {count: seconds[f"{name}, {count} labels"] for count in counts}, case.labels
-        )
-        for name, counts in timed.items()
+        name: [each * case.labels / timed[name] for each in seconds]
+        for name, seconds in in_turn(things, rounds=rounds).items()
     }
     slower = {name: 1 / faster for name, faster in ratios(whole, "forward pass").items()}
-    mib = {name: memory_mib(title, name, counts[-1]) for name, counts in timed.items()}
+    mib = {name: memory_mib(title, name, count) for name, count in timed.items()}
     print(f"\n## {title}, {case.labels} labels, input {'×'.join(map(str, case.shape))}\n")
     table(
-        ("maps by", "median s", "forward passes", "labels", "memory MiB", "differs from ours"),
+        (
+            "maps by",
+            "median s",
+            "forward passes",
+            "labels timed",
+            "memory MiB",
+            "differs from ours",
+        ),
         [
             (name, failure, *"––––")
             if failure
@@ -265,17 +267,8 @@ def measure(title: str, rounds: int) -> None:
     )
 
 
-def all_labels(seconds: dict[int, list[float]], labels: int) -> list[float]:
-    """Seconds of all labels in each round, on the line through the fewest and most timed."""
-    few, many = min(seconds), max(seconds)
-    reach = (labels - few) / (many - few) if many > few else 0.0
-    return [a + (b - a) * reach for a, b in zip(seconds[few], seconds[many], strict=True)]
-
-
-def how(counts: tuple[int, ...], labels: int) -> str:
-    if counts == (labels,):
-        return "all timed"
-    return f"extrapolated from {' and '.join(map(str, counts))}"
+def how(timed: int, labels: int) -> str:
+    return "all" if timed == labels else f"{timed}, times {labels / timed:g}"
 
 
 def difference(name: str, network: nn.Module, case: Case, x: Tensor) -> str:
@@ -289,9 +282,10 @@ def difference(name: str, network: nn.Module, case: Case, x: Tensor) -> str:
 
 
 def memory_mib(title: str, name: str, labels: int) -> float:
-    """What a fresh process grows by while making the maps."""
+    """What a fresh process grows by while making the maps, the least of three."""
     command = [sys.executable, __file__, title, name, str(labels)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    runs = (subprocess.run(command, check=True, capture_output=True, text=True) for _ in "123")
+    return min(float(run.stdout) for run in runs)
 
 
 def growth_mib(title: str, name: str, labels: int) -> float:

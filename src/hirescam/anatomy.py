@@ -39,3 +39,11 @@ LABELS = tuple(
     for place, abnormalities in ABNORMALITIES.items()
     for abnormality in abnormalities
 )
+
+LIES_IN = {
+    "great_vessel": ("mediastinum",),
+    "mediastinum": ("mediastinum",),
+    "heart": ("mediastinum",),
+    "lung": ("right_lung", "left_lung"),
+}
+"""The organs in which the labels of each place can lie."""

@@ -45,10 +45,17 @@ def cell_weights(positions: Float[np.ndarray, "new"], old: int) -> Weights:
     return weights * inside[:, None]
 
 
+def nearest_weights(positions: Float[np.ndarray, "new"], old: int) -> Weights:
+    """The old sample nearest to each position, for codes that must not be mixed; zero outside."""
+    nearest = np.floor(positions + 0.5)
+    return (nearest[:, None] == np.arange(old)).astype(float)
+
+
 INTERPOLATIONS: dict[str, Callable[[Float[np.ndarray, "new"], int], Weights]] = {
     "bspline": bspline_weights,
     "linear": linear_weights,
     "cell": cell_weights,
+    "nearest": nearest_weights,
 }
 
 

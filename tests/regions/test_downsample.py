@@ -1,0 +1,132 @@
+"""Organ masks on a map's grid: each way of down-sampling equals slow loops or torch."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from hirescam.anatomy import ORGANS
+from hirescam.ct.grid import Cells
+from hirescam.ct.prepare import Preparation
+from hirescam.organs.masks import OrganMasks
+from hirescam.regions.downsample import halves_on_map, organs_on_map
+
+SHAPE = (12, 35, 28)
+MAP = (4, 5, 4)
+CELLS = (Cells(1.0, 3.0, 4), Cells(9.0, 4.0, 5), Cells(6.0, 5.0, 4))
+PREPARATION = Preparation(spacing_mm=(1.0, 1.0, 1.0), shape=SHAPE, interpolation="linear")
+RIGHT_TO_LEFT = np.diag([-1.0, -1.0, -1.0, 1.0])[:, [2, 1, 0, 3]]  # "IPL", 1 mm
+
+
+@pytest.fixture
+def codes():
+    """Blobs of the three organs."""
+    random = np.random.default_rng(5)
+    coarse = random.integers(0, 4, (6, 7, 7), dtype=np.uint8)
+    return np.kron(coarse, np.ones((2, 5, 4), np.uint8))
+
+
+def organs(codes):
+    return OrganMasks(codes, RIGHT_TO_LEFT, method="drawn")
+
+
+def on_map(codes, **options):
+    return organs_on_map(organs(codes), PREPARATION, CELLS, **options)
+
+
+def masks(codes):
+    return torch.from_numpy(np.stack([codes == code for code in (1, 2, 3)]))
+
+
+def test_nearest_is_what_the_published_code_samples(codes):
+    expected = F.interpolate(masks(codes)[None].float(), MAP, mode="nearest")[0] > 0
+    np.testing.assert_array_equal(on_map(codes, downsampling="nearest"), expected)
+
+
+def test_nearest_samples_corners_of_420_pixels_at_multiples_of_70():
+    preparation = Preparation(spacing_mm=(1.0, 1.0, 1.0), shape=(3, 420, 420))
+    for corner in range(6):
+        codes = np.zeros((3, 420, 420), np.uint8)
+        codes[:, 0, 70 * corner] = 1
+        cells = (Cells(1.0, 3.0, 1), Cells(128.0, 32.0, 6), Cells(128.0, 32.0, 6))
+        found = organs_on_map(organs(codes), preparation, cells, downsampling="nearest")
+        assert np.argwhere(found).tolist() == [[0, 0, 0, corner]]
+
+
+def test_area_is_any_of_each_block_by_default(codes):
+    expected = F.adaptive_avg_pool3d(masks(codes)[None].float(), MAP)[0] > 0
+    np.testing.assert_array_equal(on_map(codes, downsampling="area"), expected)
+
+
+def test_area_with_a_fraction_asks_for_more_than_that_share(codes):
+    share = F.adaptive_avg_pool3d(masks(codes)[None].double(), MAP)[0]
+    found = on_map(codes, downsampling="area", fraction=0.4)
+    np.testing.assert_array_equal(found, share > 0.4)
+    assert found.any()
+    assert found.sum() < on_map(codes, downsampling="area").sum()
+
+
+def test_trilinear_is_any_of_what_torch_interpolates_between(codes):
+    shape = {"size": MAP, "mode": "trilinear", "align_corners": False}
+    expected = F.interpolate(masks(codes)[None].double(), **shape)[0] > 1e-6
+    np.testing.assert_array_equal(on_map(codes, downsampling="trilinear"), expected)
+
+
+def test_centre_looks_where_receptive_fields_are_centred(codes):
+    found = on_map(codes, downsampling="centre")
+    for s in range(4):
+        for r in range(5):
+            for c in range(4):
+                code = codes[1 + 3 * s, 9 + 4 * r, 6 + 5 * c]
+                assert found[:, s, r, c].tolist() == [code == 1, code == 2, code == 3]
+
+
+def test_dilation_adds_all_neighbours(codes):
+    plain = on_map(codes)
+    dilated = on_map(codes, dilated=True)
+    padded = F.max_pool3d(torch.from_numpy(plain).float()[None], 3, stride=1, padding=1)[0]
+    np.testing.assert_array_equal(dilated, padded > 0)
+
+
+def test_flips_of_scan_and_regions_commute(codes):
+    """Cells in the middle of the scan: then the flipped scan's cells are the flipped cells."""
+    central = tuple(
+        Cells((size - 1) / 2 - 2.0 * (count - 1) / 2, 2.0, count)
+        for size, count in zip((12, 35, 28), (4, 5, 4), strict=True)
+    )
+    odd = np.kron(codes, np.ones((1, 1, 1), np.uint8))
+    for axis in range(3):
+        for mode in ("area", "trilinear"):
+            one = organs_on_map(organs(odd), PREPARATION, central, downsampling=mode)
+            other = organs_on_map(
+                organs(np.flip(odd, axis)), PREPARATION, central, downsampling=mode
+            )
+            np.testing.assert_array_equal(np.flip(one, axis + 1), other)
+
+
+def test_masks_of_a_scan_turned_otherwise_lie_in_the_same_place(codes):
+    turned = OrganMasks(
+        np.flip(codes, 2).transpose(1, 0, 2).copy(),
+        (RIGHT_TO_LEFT @ shift_and_flip(2, 27))[:, [1, 0, 2, 3]],
+        method="drawn",
+    )
+    np.testing.assert_array_equal(organs_on_map(turned, PREPARATION, CELLS), on_map(codes))
+
+
+def shift_and_flip(axis, last):
+    step = np.eye(4)
+    step[axis, axis] = -1
+    step[axis, 3] = last
+    return step
+
+
+def test_without_organs_the_paper_gives_the_mediastinum_the_middle_half():
+    found = halves_on_map((2, 8, 8))
+    assert np.flatnonzero(found[ORGANS.index("mediastinum"), 0, 0]).tolist() == [2, 3, 4, 5]
+    assert np.flatnonzero(found[0, 0, 0]).tolist() == [0, 1, 2, 3]
+    assert np.flatnonzero(found[1, 0, 0]).tolist() == [4, 5, 6, 7]
+
+
+def test_without_organs_the_code_gives_the_mediastinum_four_of_six_columns():
+    found = halves_on_map((2, 6, 6), centre_columns="published")
+    assert np.flatnonzero(found[ORGANS.index("mediastinum"), 1, 3]).tolist() == [1, 2, 3, 4]

@@ -1,0 +1,73 @@
+"""DeLong: what the AUROC of a score is known to, and whether two scores' AUROCs differ.
+
+DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988; in the n log n form of Sun and Xu,
+IEEE Signal Processing Letters 21, 2014.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.stats import norm, rankdata
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate, and where it lies with the confidence that was asked for."""
+
+    value: float
+    low: float
+    high: float
+
+
+UNDEFINED = Interval(np.nan, np.nan, np.nan)
+
+
+def auroc_interval(
+    present: Bool[np.ndarray, "scan"],
+    scores: Float[np.ndarray, "scan"],
+    confidence: float = 0.95,
+) -> Interval:
+    """AUROC with its DeLong interval on the logit scale, so that it stays within 0 and 1.
+
+    NaN where one of the classes has fewer than two scans: no spread can be told from one.
+    """
+    if min(present.sum(), (~present).sum()) < 2:
+        return UNDEFINED
+    (value,), covariance = _covariance(present, scores[None])
+    spread = float(np.sqrt(covariance[0, 0]))
+    if spread == 0:
+        return Interval(float(value), float(value), float(value))
+    half = norm.ppf((1 + confidence) / 2) * spread / (value * (1 - value))
+    low, high = 1 / (1 + np.exp(-(np.log(value / (1 - value)) + np.array([-half, half]))))
+    return Interval(float(value), float(low), float(high))
+
+
+def auroc_difference(
+    present: Bool[np.ndarray, "scan"],
+    one: Float[np.ndarray, "scan"],
+    other: Float[np.ndarray, "scan"],
+) -> tuple[float, float]:
+    """AUROC of `one` less that of `other` on the same scans, and its two-sided p value."""
+    if min(present.sum(), (~present).sum()) < 2:
+        return np.nan, np.nan
+    values, covariance = _covariance(present, np.stack([one, other]))
+    difference = float(values[0] - values[1])
+    spread = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    if spread == 0:
+        return difference, 1.0 if difference == 0 else 0.0
+    return difference, float(2 * norm.sf(abs(difference) / spread))
+
+
+def _covariance(
+    present: Bool[np.ndarray, "scan"], scores: Float[np.ndarray, "score scan"]
+) -> tuple[Float[np.ndarray, "score"], Float[np.ndarray, "score score"]]:
+    """AUROCs and their covariance, from where each scan stands among the other class."""
+    positive, negative = scores[:, present], scores[:, ~present]
+    m, n = positive.shape[1], negative.shape[1]
+    together = rankdata(np.concatenate([positive, negative], axis=1), axis=1)
+    above = (together[:, :m] - rankdata(positive, axis=1)) / n
+    below = 1 - (together[:, m:] - rankdata(negative, axis=1)) / m
+    return above.mean(axis=1), np.atleast_2d(np.cov(above)) / m + np.atleast_2d(
+        np.cov(below)
+    ) / n

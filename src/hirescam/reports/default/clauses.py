@@ -1,0 +1,46 @@
+"""Clauses: parts of a sentence with a verb of their own; words of one leave the others be."""
+
+from collections.abc import Sequence
+
+from hirescam.reports.default.words import word_set
+
+_VERBS = word_set(
+    """is are was were has have had shows show showed demonstrates demonstrate demonstrated
+    appears appear appeared remains remain remained measures reveals revealed suggests
+    represents suggest represent reflects reflect persists"""
+)
+_PLURAL_VERBS = word_set("are were have appear remain")
+_RELATIVE = word_set("that which who where")
+_SOFT = frozenset((",", "and", "while", "whereas", "with"))
+_HARD = frozenset((";", ":", "but", "however", "although", "though", "except", "yet"))
+_NEW_SUBJECT = word_set("the there a an this these no")
+
+
+def clause_starts(words: Sequence[str]) -> list[int]:
+    """Where clauses start: at hard breaks, and at the last soft break before a second verb."""
+    starts, verb_seen = [0], False
+    for at, word in enumerate(words):
+        if word in _HARD and not (
+            word == ":" and at + 1 < len(words) and words[at + 1].isdigit()
+        ):
+            starts.append(at)
+            verb_seen = False
+        elif word in _VERBS and words[at - 1] not in _RELATIVE:
+            if verb_seen:
+                cut = _cut_before(words, at, starts[-1])
+                if cut is not None:
+                    starts.append(cut)
+            verb_seen = True
+    return starts
+
+
+def _cut_before(words: Sequence[str], verb: int, start: int) -> int | None:
+    breaks = [at for at in range(start + 1, verb) if words[at] in _SOFT - {"with"}]
+    if not breaks:
+        return None
+    cut = breaks[-1]
+    # "a nodule is seen, effusion and pneumothorax were not": a plural verb closes a list
+    is_list = words[verb] in _PLURAL_VERBS and words[cut] == "and"
+    if is_list and len(breaks) > 1 and words[cut + 1] not in _NEW_SUBJECT:
+        return breaks[-2]
+    return cut

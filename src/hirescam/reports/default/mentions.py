@@ -1,0 +1,114 @@
+"""Mentions: where a sentence names an abnormality, as a phrase or as a pair of phrases."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hirescam.reports.default.phrases import Match
+from hirescam.reports.default.vocabulary import Abnormality
+
+Part = tuple[int, int]
+
+
+class Role(NamedTuple):
+    """What a phrase is to an abnormality: a name, half of a pair, or a likeness to ignore."""
+
+    row: int
+    kind: str  # "term", "normal", "not", "of", "word"
+    pair: int = -1
+
+
+class Mention(NamedTuple):
+    """An abnormality named by words `first` up to `stop`; `parts` are the words that matter."""
+
+    first: int
+    stop: int
+    row: int
+    parts: tuple[Part, ...]
+    normal: bool = False
+
+
+def phrase_roles(rows: Sequence[Abnormality]) -> list[tuple[str, Role]]:
+    """Every phrase of every abnormality, with what it is to it."""
+    roles: list[tuple[str, Role]] = []
+    for at, row in enumerate(rows):
+        roles += [(term, Role(at, "term")) for term in row.terms]
+        roles += [(term, Role(at, "normal")) for term in row.normal]
+        roles += [(term, Role(at, "not")) for term in row.not_in]
+        for pair, near in enumerate(row.near + row.normal_near):
+            roles += [(term, Role(at, "of", pair)) for term in near.of]
+            roles += [(term, Role(at, "word", pair)) for term in near.word]
+    return roles
+
+
+def find_mentions(
+    matches: Sequence[Match], rows: Sequence[Abnormality], clauses: Sequence[int]
+) -> list[Mention]:
+    """All mentions in a sentence; of those of one abnormality that overlap, the longest."""
+    by_row: dict[int, list[Match]] = {}
+    for match in matches:
+        by_row.setdefault(match.meaning.row, []).append(match)
+    found: list[Mention] = []
+    for row, own in by_row.items():
+        if any(match.meaning.kind != "of" for match in own):  # one half alone says nothing
+            found += _of_row(row, own, rows[row], clauses)
+    return sorted(found)
+
+
+def _of_row(
+    at: int, own: Sequence[Match], row: Abnormality, clauses: Sequence[int]
+) -> list[Mention]:
+    shields = [(m.first, m.stop) for m in own if m.meaning.kind == "not"]
+    own = [
+        m
+        for m in own
+        if m.meaning.kind != "not" and not any(f <= m.first and m.stop <= s for f, s in shields)
+    ]
+    candidates = [
+        Mention(m.first, m.stop, at, ((m.first, m.stop),), m.meaning.kind == "normal")
+        for m in own
+        if m.meaning.kind in ("term", "normal")
+    ]
+    nears = row.near + row.normal_near
+    for word in (m for m in own if m.meaning.kind == "word"):
+        near = nears[word.meaning.pair]
+        for of in own:
+            if of.meaning.kind == "of" and of.meaning.pair == word.meaning.pair:
+                gap = max(of.first - word.stop, word.first - of.stop)
+                if 0 <= gap <= near.within and _same_clause(of.first, word.first, clauses):
+                    parts = tuple(sorted(((of.first, of.stop), (word.first, word.stop))))
+                    candidates.append(
+                        Mention(
+                            parts[0][0],
+                            parts[1][1],
+                            at,
+                            parts,
+                            word.meaning.pair >= len(row.near),
+                        )
+                    )
+    return _longest(candidates)
+
+
+def _same_clause(a: int, b: int, clauses: Sequence[int]) -> bool:
+    low, high = min(a, b), max(a, b)
+    return not any(low < start <= high for start in clauses)
+
+
+def _longest(candidates: list[Mention]) -> list[Mention]:
+    kept: list[Mention] = []
+    # a term before a pair; a normal statement yields to none of its own words
+    order = sorted(
+        candidates,
+        key=lambda m: (
+            len(m.parts),
+            m.stop - m.first if len(m.parts) > 1 else m.first - m.stop,
+            m.first,
+        ),
+    )
+    for mention in order:
+        if not any(_overlap(mention, other) for other in kept):
+            kept.append(mention)
+    return kept
+
+
+def _overlap(a: Mention, b: Mention) -> bool:
+    return any(f < s2 and f2 < s for f, s in a.parts for f2, s2 in b.parts)

@@ -1,0 +1,96 @@
+"""Phrases: all phrases of a vocabulary found in one pass over the words of a sentence.
+
+A phrase is words, matched whole and in the singular or plural. `nodul*` stands for every word
+that begins so, `(heart|cardiac) size` for either word, `(mildly|) enlarged` for one that may be
+missing, `@heart` for any of a list of words. Hyphens and capital letters make no difference.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple
+
+from hirescam.reports.default.words import singular
+
+_PART = re.compile(r"\(([^()]*)\)|([^\s()-]+)")
+
+
+class Match(NamedTuple):
+    """A phrase found: words `first` up to, but not including, `stop`, and what they mean."""
+
+    first: int
+    stop: int
+    meaning: Any
+
+
+def spell_out(
+    phrase: str, lists: Mapping[str, Sequence[str]] | None = None
+) -> list[tuple[str, ...]]:
+    """Every sequence of words that a phrase stands for; `@name` is any of a list of words."""
+    choices = []
+    for group, word in _PART.findall(phrase.lower()):
+        options = (group or word).split("|")
+        choices.append([o for option in options for o in _listed(option, lists or {})])
+    return [sum(parts, ()) for parts in product(*choices)]
+
+
+def _listed(option: str, lists: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    named = lists[option[1:]] if option.startswith("@") else [option]
+    return [tuple(words.replace("-", " ").split()) for words in named]
+
+
+class Phrasebook:
+    """Phrases with meanings, as a tree with one word on each branch."""
+
+    def __init__(
+        self,
+        entries: Iterable[tuple[str, Any]],
+        lists: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._tree: _Branch = _Branch()
+        self._prefixes: set[str] = set()
+        for phrase, meaning in entries:
+            for words in spell_out(phrase, lists):
+                self._add(words, meaning)
+        self._lengths = sorted({len(prefix) for prefix in self._prefixes})
+        self._symbols = lru_cache(maxsize=65536)(self._symbols_of)
+
+    def find(self, words: Sequence[str]) -> list[Match]:
+        """All matches, longest first at each place, overlapping ones too."""
+        symbols = [self._symbols(word) for word in words]
+        top, found = self._tree.next, list[Match]()
+        for first, names in enumerate(symbols):
+            branches = [top[name] for name in names if name in top]
+            stop, matches = first, list[Match]()
+            while branches:
+                stop += 1
+                for branch in branches:
+                    matches += [Match(first, stop, meaning) for meaning in branch.meanings]
+                if stop == len(words):
+                    break
+                branches = [b.next[n] for b in branches for n in symbols[stop] if n in b.next]
+            found += reversed(matches)
+        return found
+
+    def _add(self, words: tuple[str, ...], meaning: Any) -> None:
+        branch = self._tree
+        for word in words:
+            if word.endswith("*"):
+                self._prefixes.add(word[:-1])
+            branch = branch.next.setdefault(word, _Branch())
+        if meaning not in branch.meanings:
+            branch.meanings.append(meaning)
+
+    def _symbols_of(self, word: str) -> tuple[str, ...]:
+        starts = (word[:length] for length in self._lengths if length <= len(word))
+        prefixes = [start + "*" for start in starts if start in self._prefixes]
+        return tuple(dict.fromkeys((word, singular(word), *prefixes)))
+
+
+class _Branch:
+    __slots__ = ("meanings", "next")
+
+    def __init__(self) -> None:
+        self.next: dict[str, _Branch] = {}
+        self.meanings: list[Any] = []

@@ -1,0 +1,153 @@
+"""Reading: one sentence becomes the findings that it states, with their words and places."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from hirescam.reports.default.attachment import attach
+from hirescam.reports.default.clauses import clause_starts
+from hirescam.reports.default.mentions import Mention, Role, find_mentions, phrase_roles
+from hirescam.reports.default.phrases import Match, Phrasebook
+from hirescam.reports.default.places import Chain, Spot, find_places, location_names
+from hirescam.reports.default.scope import effects_on, find_scopes
+from hirescam.reports.default.sizes import Size, find_sizes
+from hirescam.reports.default.vocabulary import Abnormality, Cue, Place, Vocabulary
+from hirescam.reports.default.words import Words, split_words
+from hirescam.reports.table import Status
+
+_OPENINGS = (
+    "it", "this", "these", "they", "one", "largest", "the largest", "the larger", "the biggest",
+    "the smallest", "the latter", "the former", "the finding",
+)  # fmt: skip
+_PRONOUNS = frozenset(tuple(words.split()) for words in _OPENINGS)
+_DROPPED = frozenset(("hypothetical", "family", "instruction"))
+_LARGE_MM = 10.0
+
+
+class Stated(NamedTuple):
+    """A finding of one sentence; `start` and `end` index into that sentence."""
+
+    abnormality: str
+    locations: tuple[str, ...]
+    status: Status
+    start: int
+    end: int
+    named: bool  # the sentence itself says where it lies
+    definite: bool  # "the nodule": one that was told before
+
+
+class Reading(NamedTuple):
+    """What a sentence states, and what it says about a finding of the sentence before it."""
+
+    stated: tuple[Stated, ...]
+    refers: bool = False  # it opens with "it", "this", "the largest" ...
+    locations: tuple[str, ...] = ()  # places that no finding of its own took
+    largest_mm: float = 0.0
+
+
+_SILENT = Reading(())
+
+
+class Reader:
+    """A vocabulary made ready to read sentences."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._rows = vocabulary.abnormalities
+        self._within = vocabulary.within
+        self._book: Phrasebook = Phrasebook(_entries(vocabulary), vocabulary.words)
+        self.read = lru_cache(maxsize=20_000)(self._read)
+
+    def _read(self, sentence: str, lies_in: tuple[str, ...]) -> Reading:
+        words = split_words(sentence)
+        matches = self._book.find(words.texts)
+        roles = _of(Role, matches)
+        refers = words.texts[:1] in _PRONOUNS or words.texts[:2] in _PRONOUNS
+        if not roles and not refers:
+            return _SILENT
+        clauses = clause_starts(words.texts)
+        mentions = find_mentions(roles, self._rows, clauses)
+        places = find_places(words.texts, _of(Place, matches))
+        sizes = find_sizes(sentence)
+        if not mentions:
+            return self._about_the_last(places, sizes) if refers else _SILENT
+        scopes = find_scopes(words.texts, clauses, _of(Cue, matches))
+        spots = attach(words.texts, mentions, places, self._rows, clauses)
+        large = self._large(mentions, sizes, words)
+        stated: list[Stated] = []
+        for at, (mention, own) in enumerate(zip(mentions, spots, strict=True)):
+            row = self._rows[mention.row]
+            status = _status(mention, row, effects_on(mention.parts, scopes))
+            if status is None:
+                continue
+            start, end = words.starts[mention.first], words.ends[mention.stop - 1]
+            locations = self._locations(row, own, lies_in)
+            named = any(not spot.is_modifier for spot in own)
+            definite = words.texts[max(mention.first - 1, 0)] in ("the", "this", "these")
+            for name in (row.name, *row.also, *([row.when_large] if at in large else ())):
+                stated.append(Stated(name, locations, status, start, end, named, definite))
+        return Reading(tuple(dict.fromkeys(stated)))
+
+    def _about_the_last(self, places: list[Chain], sizes: list[Size]) -> Reading:
+        names = [
+            name
+            for chain in places
+            for spot in chain
+            for name in location_names(spot, in_lung=False, within=self._within)
+        ]
+        largest = max((size.largest_mm for size in sizes), default=0.0)
+        return Reading((), True, tuple(dict.fromkeys(names)), largest)
+
+    def _large(
+        self, mentions: list[Mention], sizes: list[Size], words: Words
+    ) -> frozenset[int]:
+        """Mentions that a size above 1 cm is nearest to and that have a name for being so."""
+
+        def distance(at: int, size: Size) -> int:
+            start, end = words.starts[mentions[at].first], words.ends[mentions[at].stop - 1]
+            return max(start - size.end, size.start - end, 0)
+
+        near = {
+            min(range(len(mentions)), key=lambda at: distance(at, size))
+            for size in sizes
+            if size.largest_mm > _LARGE_MM
+        }
+        return frozenset(
+            at
+            for at, mention in enumerate(mentions)
+            if self._rows[mention.row].when_large
+            and any(mention.parts == mentions[other].parts for other in near)
+        )
+
+    def _locations(
+        self, row: Abnormality, spots: list[Spot], lies_in: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        organs = any(spot.systems - {"modifier"} for spot in spots)
+        home = row.lies_in or (() if organs else lies_in)
+        in_lung = "lung" in home
+        names = [
+            name
+            for spot in spots
+            for name in location_names(spot, in_lung=in_lung, within=self._within)
+        ]
+        return tuple(dict.fromkeys((*names, *home)))
+
+
+def _of(kind: type, matches: Sequence[Match]) -> list[Match]:
+    return [match for match in matches if isinstance(match.meaning, kind)]
+
+
+def _entries(vocabulary: Vocabulary) -> list[tuple[str, Role | Place | Cue]]:
+    entries: list[tuple[str, Role | Place | Cue]] = [*phrase_roles(vocabulary.abnormalities)]
+    entries += [(term, place) for place in vocabulary.places for term in place.terms]
+    entries += [(term, cue) for cue in vocabulary.cues for term in cue.terms]
+    return entries
+
+
+def _status(mention: Mention, row: Abnormality, effects: frozenset[str]) -> Status | None:
+    if effects & _DROPPED or ("past" in effects and not row.lasting):
+        return None
+    if mention.normal:
+        return None if "absent" in effects else Status.ABSENT
+    if "absent" in effects:
+        return Status.ABSENT
+    return Status.UNCERTAIN if "uncertain" in effects else Status.PRESENT

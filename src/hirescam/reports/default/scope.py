@@ -1,0 +1,86 @@
+"""Scope: which words a cue such as "no", "possible" or "history of" speaks about."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hirescam.reports.default.phrases import Match
+from hirescam.reports.default.words import word_set
+
+_OPENERS = word_set(
+    """a an mild mildly moderate small tiny trace minimal large severe unchanged stable new
+    persistent there the this these is are residual slight few several multiple"""
+)
+_LATE = frozenset(("or", "nor"))
+
+
+class Scope(NamedTuple):
+    """Words `first` up to `stop`, and the effect that a cue has on findings named there."""
+
+    first: int
+    stop: int
+    effect: str
+
+
+def find_scopes(
+    words: Sequence[str], clauses: Sequence[int], cues: Sequence[Match]
+) -> list[Scope]:
+    """The reach of every cue: within its clause, and not past words that open something new."""
+    cues = _longest(cues)
+    stops = [cue.first for cue in cues if cue.meaning.effect == "stop"]
+    bounds = [*clauses, len(words)]
+    scopes: list[Scope] = []
+    for cue in cues:
+        effect, reach = cue.meaning.effect, cue.meaning.reach
+        if effect in ("none", "stop"):
+            continue
+        start = max(b for b in bounds if b <= cue.first)
+        end = min(b for b in bounds if b > cue.first)
+        if effect == "family":
+            start, end = 0, len(words)
+        if reach == "next":
+            scopes.append(Scope(cue.stop, min(cue.stop + 1, end), effect))
+        if reach in ("after", "both"):
+            last = min([s for s in stops if cue.stop <= s < end], default=end)
+            scopes.append(Scope(cue.stop, _closed(words, cue.stop, last, effect), effect))
+        if reach in ("before", "both"):
+            first = max([s + 1 for s in stops if start <= s < cue.first], default=start)
+            scopes.append(Scope(first, cue.first, effect))
+        if reach == "query":
+            scopes.append(Scope(_segment(words, cue.first, start), cue.first, effect))
+    return scopes
+
+
+def effects_on(parts: Sequence[tuple[int, int]], scopes: Sequence[Scope]) -> frozenset[str]:
+    """Effects of all scopes that hold any word of a finding."""
+    return frozenset(
+        scope.effect
+        for scope in scopes
+        for first, stop in parts
+        if first < scope.stop and scope.first < stop
+    )
+
+
+def _longest(cues: Sequence[Match]) -> list[Match]:
+    kept: list[Match] = []
+    for cue in cues:
+        if not kept or cue.first >= kept[-1].stop:
+            kept.append(cue)
+    return kept
+
+
+def _closed(words: Sequence[str], first: int, last: int, effect: str) -> int:
+    """Where a list ends: within "no A and a small B", but not within "no A, small B or C"."""
+    for at in range(first + 1, last):
+        if words[at] in (",", "and") and at + 1 < last:
+            if effect == "past" and words[at] == ",":
+                return at
+            opens = words[at + 1] in _OPENERS or words[at + 1][0].isdigit()
+            if opens and _LATE.isdisjoint(words[at:last]):
+                return at
+    return last
+
+
+def _segment(words: Sequence[str], at: int, start: int) -> int:
+    """Back from a question mark to the bracket or comma before it."""
+    marks = [i + 1 for i in range(start, at) if words[i] in ("(", ",", "-")]
+    return max(marks, default=start)

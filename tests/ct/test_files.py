@@ -105,7 +105,7 @@ def test_an_affine_of_zeros_is_refused(tmp_path, refused):
     (tmp_path / "flat.nii").write_bytes(
         nib.Nifti1Image(image.dataobj, None, image.header).to_bytes()
     )
-    refused(tmp_path / "flat.nii", errors.GeometryError, "1 × 1 × 1 mm", "sform 0 × 0 × 0")
+    refused(tmp_path / "flat.nii", errors.GeometryError, "1 × 1 × 1 mm", "sform 0 × 1 × 1")
 
 
 def test_a_path_may_be_text(tmp_path, write):

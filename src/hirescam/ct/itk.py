@@ -1,6 +1,5 @@
-"""NRRD and MetaImage, read by SimpleITK."""
+"""NRRD and MetaImage, read by SimpleITK once their headers leave it nothing to guess."""
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,21 +9,31 @@ import numpy as np
 import SimpleITK as sitk
 
 from hirescam.ct.hounsfield import check_three_axes, hounsfield
+from hirescam.ct.limits import announced_bytes
 from hirescam.ct.lps import affine_from_lps
-from hirescam.ct.metaimage import check_complete
+from hirescam.ct.metaimage import metaimage_payload
+from hirescam.ct.nrrd import nrrd_payload
+from hirescam.ct.payload import check_payload
 from hirescam.ct.volume import Volume
-from hirescam.errors import GeometryError, VoxelError
+from hirescam.errors import VoxelError
+
+_PAYLOADS = {
+    ".nrrd": nrrd_payload,
+    ".nhdr": nrrd_payload,
+    ".mha": metaimage_payload,
+    ".mhd": metaimage_payload,
+}
 
 
 def read_itk(path: Path) -> Volume:
     """The scan in a .nrrd, .nhdr, .mha or .mhd file."""
+    payload = _PAYLOADS[path.suffix.lower()](path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     with _muted():
         reader.ReadImageInformation()
     _check(reader)
-    if path.suffix.lower() in (".mha", ".mhd"):
-        check_complete(path, voxel_bytes=_voxel_bytes(reader))
+    check_payload(payload, announced=announced_bytes(reader.GetSize(), _voxel_bytes(reader)))
     with _muted():
         image = reader.Execute()
     planes = [hounsfield(plane) for plane in sitk.GetArrayViewFromImage(image)]
@@ -53,14 +62,8 @@ def _check(reader: sitk.ImageFileReader) -> None:
             f"has {reader.GetNumberOfComponents()} values per voxel, expected 1: "
             f"give the CT itself, not a picture or a field"
         )
-    is_nrrd = reader.GetMetaData("ITK_InputFilterName") == "NrrdImageIO"
-    if is_nrrd and not reader.HasMetaDataKey("NRRD_space"):
-        raise GeometryError(
-            "its header has no `space` that says where the image lies in the patient: convert "
-            "it again from its DICOM series"
-        )
 
 
 def _voxel_bytes(reader: sitk.ImageFileReader) -> int:
     one_voxel = sitk.Image([1, 1, 1], reader.GetPixelID())
-    return math.prod(reader.GetSize()) * one_voxel.GetSizeOfPixelComponent()
+    return int(one_voxel.GetSizeOfPixelComponent())

@@ -1,61 +1,54 @@
-"""MetaImage: whether all voxels arrived, which ITK does not make sure of.
+"""MetaImage: what its header must say, and where its voxels are.
 
-ITK returns a volume even where the checksum of compressed voxels is wrong.
+https://itk.org/Wiki/ITK/MetaIO/Documentation
 """
 
-import zlib
 from pathlib import Path
-from typing import BinaryIO
 
-from hirescam.errors import ReadError
+from hirescam.ct.payload import Payload, beside, header_lines
+from hirescam.errors import GeometryError, ReadError, VoxelError
 
-_CHUNK_BYTES = 1 << 20
+_DATA = "ElementDataFile"  # by definition the last field
+_ROTATION = ("TransformMatrix", "Orientation", "Rotation")
+# Numbers that no reader of ours applies: field, the value that changes nothing.
+_SCALING = {"ElementToIntensityFunctionSlope": 1.0, "ElementToIntensityFunctionOffset": 0.0}
 
 
-def check_complete(path: Path, *, voxel_bytes: int) -> None:
-    """Refuse a file whose voxels fill less than `voxel_bytes`, or fail their checksum."""
+def metaimage_payload(path: Path) -> Payload:
+    """Where the voxels of a .mha or .mhd are; ITK would guess what is refused here."""
     with path.open("rb") as stream:
-        fields = _fields(stream)
-        name = fields.get("ElementDataFile", "")
-        compressed = fields.get("CompressedData", "").lower() == "true"
-        if name.upper() == "LOCAL":
-            found = _data_bytes(stream, compressed=compressed)
-        else:
-            with _beside(path, name).open("rb") as data:
-                found = _data_bytes(data, compressed=compressed)
-    if found < voxel_bytes:
-        raise ReadError(
-            f"holds {found} bytes of voxels, its header announces {voxel_bytes}: "
-            f"fetch it again from its source"
+        fields = {}
+        for line in header_lines(stream):
+            key, _, value = line.partition("=")
+            fields[key.strip()] = value.strip()
+            if key.strip() == _DATA:
+                break
+        end = stream.tell()
+    _check(fields)
+    packed = fields.get("CompressedData", "").lower() == "true"
+    name = fields[_DATA]
+    if name.upper() == "LOCAL":
+        return Payload(path, end, packed)
+    return Payload(beside(path, name), int(fields.get("HeaderSize", 0)), packed)
+
+
+def _check(fields: dict[str, str]) -> None:
+    if _DATA not in fields:
+        raise ReadError(f"has no {_DATA}, which ends its header: fetch it again")
+    if "ElementSpacing" not in fields:
+        raise GeometryError(
+            "its header has no ElementSpacing: add it, in mm along columns, rows and slices"
         )
-
-
-def _fields(stream: BinaryIO) -> dict[str, str]:
-    """What the header says; leaves `stream` where voxels may begin."""
-    fields = {}
-    for line in stream:
-        key, _, value = line.decode("latin-1").partition("=")
-        fields[key.strip()] = value.strip()
-        if key.strip() == "ElementDataFile":  # by definition the last line
-            break
-    return fields
-
-
-def _beside(path: Path, name: str) -> Path:
-    data = path.with_name(Path(name).name or path.name)
-    if Path(name).name != name or not data.is_file():
-        raise ReadError(
-            "its voxels are not in one file beside it: put them there, or "
-            "write the scan as .mha"
+    if not any(name in fields for name in _ROTATION):
+        raise GeometryError(
+            "its header has no TransformMatrix that says how the patient lies: add it, or "
+            "convert the scan again from its DICOM series"
         )
-    return data
-
-
-def _data_bytes(stream: BinaryIO, *, compressed: bool) -> int:
-    inflater = zlib.decompressobj(wbits=47)  # zlib or gzip, whichever it is
-    count = 0
-    while chunk := stream.read(_CHUNK_BYTES):
-        count += len(inflater.decompress(chunk) if compressed else chunk)
-    if compressed and not inflater.eof:
-        raise EOFError
-    return count
+    if fields.get("BinaryData", "True").lower() != "true":
+        raise ReadError("stores its voxels as text: write the scan again with BinaryData")
+    for name, neutral in _SCALING.items():
+        if float(fields.get(name, neutral)) != neutral:
+            raise VoxelError(
+                f"its {name} is {float(fields[name]):g}, expected {neutral:g}: write the scan "
+                f"again with Hounsfield units as its voxels"
+            )

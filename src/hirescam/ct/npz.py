@@ -4,34 +4,40 @@ Draelos et al., Medical Image Analysis 67, 2021: https://doi.org/10.1016/j.media
 """
 
 import zipfile
+from io import BufferedIOBase
 from pathlib import Path
+from typing import cast
 
-import numpy as np
-
-from hirescam.ct.hounsfield import check_three_axes, hounsfield
+from hirescam.ct.limits import check_inflation
+from hirescam.ct.npy import placed, read_array
+from hirescam.ct.sidecar import Sidecar, read_sidecar, sidecar_path
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 
 KEY = "ct"
 SPACING_MM = 0.8
+# The first voxel is the origin, for the files do not say where the patient lay.
+_PUBLISHED = Sidecar(spacing_mm=(SPACING_MM,) * 3, orientation="IPL")
 
 
 def read_npz(path: Path) -> Volume:
     """Array `ct`: 0.8 mm cubes, slices to the feet, rows to the back, columns to the left.
 
-    The file does not say where the patient lay, so that the first voxel is the origin.
+    An array of another grid has a sidecar that says so, as .npy files have.
     """
     if not zipfile.is_zipfile(path):
         raise ReadError("is not a zip archive, as NPZ is: save the array with numpy.savez")
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        if KEY not in archive.files:
+    sidecar = read_sidecar(path) if sidecar_path(path).exists() else _PUBLISHED
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if f"{KEY}.npy" not in names:
             raise ReadError(
-                f"holds {', '.join(map(repr, archive.files)) or 'no arrays'}, expected an "
-                f"array named {KEY!r} as in RAD-ChestCT: save the scan under that name"
+                f"holds {len(names)} arrays, none of them named {KEY!r} as in RAD-ChestCT: "
+                f"save the scan under that name"
             )
-        stored = archive[KEY]
-    check_three_axes(stored.shape)
-    planes = [hounsfield(plane) for plane in stored]
-    to_feet_back_left = -np.eye(4)[[2, 1, 0, 3]] * SPACING_MM
-    to_feet_back_left[3, 3] = 1.0
-    return Volume(np.stack(planes), to_feet_back_left)
+        member = archive.getinfo(f"{KEY}.npy")
+        check_inflation(member.file_size, member.compress_size)
+        with archive.open(member) as stream:
+            return placed(
+                read_array(cast(BufferedIOBase, stream), held=member.file_size), sidecar
+            )

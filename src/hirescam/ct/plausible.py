@@ -14,13 +14,13 @@ from hirescam.errors import GeometryError, VoxelError
 
 # Bands in HU, and what they must hold. Of ten real scans of seven sources, crops, contrast and
 # emphysema among them, the nearest to each bound had 0.01 %, 27 %, 22 %, 64 %, 8 %, 8.7-fold.
-_BELOW_AIR, _MOST_BELOW = (-1990, -1150), 0.05  # padding is stored as −2000 or less
-_AIR_OR_LUNG, _LEAST_AIR = (-1100, -500), 0.01
-_SOFT_TISSUE, _LEAST_SOFT, _LEAST_SOFT_OF_BODY = (-150, 150), 0.03, 0.25
-_BODY = (-500, np.inf)
-_DENSE, _MOST_DENSE_OF_BODY = (500, 1250), 0.25
-_BETWEEN, _LEAST_PEAK = (-500, -200), 2.0
-_MIRRORED = (-1100, -1030)
+_BELOW_AIR, _MOST_BELOW = (-1990.0, -1150.0), 0.05  # padding is stored as −2000 or less
+_AIR_OR_LUNG, _LEAST_AIR = (-1100.0, -500.0), 0.01
+_SOFT_TISSUE, _LEAST_SOFT, _LEAST_SOFT_OF_BODY = (-150.0, 150.0), 0.03, 0.25
+_BODY = (-500.0, np.inf)
+_DENSE, _MOST_DENSE_OF_BODY = (500.0, 1250.0), 0.25
+_BETWEEN, _LEAST_PEAK = (-500.0, -200.0), 2.0
+_MIRRORED = (-1100.0, -1030.0)
 
 _GREY_LEVELS = 256
 _SPACING_MM = (0.05, 20.0)
@@ -52,7 +52,7 @@ def check_plausible(volume: Volume) -> None:
             f"voxels lie {found} mm apart, expected {_SPACING_MM[0]:g} to {_SPACING_MM[1]:g}: "
             f"write the scan again with its spacing in mm"
         )
-    values = _sample(volume.voxels)
+    values = sample(volume.voxels)
     fault = find_fault(values)
     if fault:
         raise VoxelError(
@@ -100,7 +100,8 @@ def _tissue_fault(values: Shaped[np.ndarray, "..."]) -> str | None:
     return next((said for wrong, said in faults if wrong), None)
 
 
-def _sample(voxels: Shaped[np.ndarray, "slice row column"]) -> Shaped[np.ndarray, "..."]:
+def sample(voxels: Shaped[np.ndarray, "slice row column"]) -> Shaped[np.ndarray, "_ _ _"]:
+    """Some two million voxels, evenly chosen: enough to know values by, whatever the size."""
     steps = [max(1, length // _SAMPLES_PER_AXIS) for length in voxels.shape]
     return voxels[:: steps[0], :: steps[1], :: steps[2]]
 

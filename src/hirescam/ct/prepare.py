@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from hirescam.ct.resample import INTERPOLATIONS, resample
+from hirescam.ct.resample import INTERPOLATIONS, in_type_of, resample
 from hirescam.ct.volume import AIR_HU, Volume, reorient
 
 
@@ -79,7 +79,7 @@ def _placed(
     moved = np.diag([*scale, 1.0])
     moved[:3, 3] = start
     values = resample(turned.voxels, weights, outside=outside)
-    return Volume(_like(values, volume.voxels.dtype), turned.affine @ moved)
+    return Volume(in_type_of(values, volume.voxels), turned.affine @ moved)
 
 
 def network_input(
@@ -112,10 +112,3 @@ def _grid(volume: Volume, preparation: Preparation) -> tuple[list[float], list[f
         scale.append(step)
         start.append(before * step)
     return scale, start
-
-
-def _like(values: Float[np.ndarray, "..."], dtype: np.dtype) -> np.ndarray:
-    if dtype == np.int16:
-        limits = np.iinfo(np.int16)
-        return np.clip(np.rint(values, out=values), limits.min, limits.max).astype(np.int16)
-    return values

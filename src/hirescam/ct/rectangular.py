@@ -7,11 +7,9 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import ndimage
 
+from hirescam.ct.angles import degrees_off, is_rectangular
 from hirescam.ct.limits import announced_bytes
 from hirescam.ct.volume import AIR_HU, Volume
-
-# Above it, the far end of a 300 mm scan lies over 0.3 mm from where right angles would put it.
-_LARGEST_COSINE = 1e-3
 
 
 def rectangular(volume: Volume) -> Volume:
@@ -34,21 +32,6 @@ def rectangular(volume: Volume) -> Volume:
         f"interpolation, from {volume.shape} to {shape} voxels of {spacing} mm"
     )
     return replace(repaired, repairs=(*volume.repairs, repair))
-
-
-def is_rectangular(affine: Float64[np.ndarray, "4 4"]) -> bool:
-    """Whether axes stand at right angles, but for rounding."""
-    return _cosine(affine) <= _LARGEST_COSINE
-
-
-def degrees_off(affine: Float64[np.ndarray, "4 4"]) -> float:
-    """How far the two axes that are furthest from a right angle are from it."""
-    return float(np.degrees(np.arcsin(min(_cosine(affine), 1.0))))
-
-
-def _cosine(affine: Float64[np.ndarray, "4 4"]) -> float:
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return float(np.abs(np.triu(directions.T @ directions, k=1)).max())
 
 
 def _grid(volume: Volume) -> tuple[Float64[np.ndarray, "4 4"], tuple[int, int, int]]:

@@ -46,7 +46,7 @@ def cell_weights(positions: Float[np.ndarray, "new"], old: int) -> Weights:
 
 
 def nearest_weights(positions: Float[np.ndarray, "new"], old: int) -> Weights:
-    """The old sample nearest to each position, for codes that must not be mixed; zero outside."""
+    """The old sample nearest to each position, for codes that never mix; zero outside."""
     nearest = np.floor(positions + 0.5)
     return (nearest[:, None] == np.arange(old)).astype(float)
 
@@ -89,3 +89,13 @@ def _along(values: Float[Tensor, "old rest"], weights: Float[Tensor, "new old"])
         chosen[new] = values[old]
         return chosen
     return weights @ values
+
+
+def in_type_of(
+    values: Float[np.ndarray, "*shape"], stored: Shaped[np.ndarray, "..."]
+) -> Shaped[np.ndarray, "*shape"]:
+    """`values` in the type of `stored`: rounded and cut to its range where that is int16."""
+    if stored.dtype != np.int16:
+        return values
+    limits = np.iinfo(np.int16)
+    return np.clip(np.rint(values, out=values), limits.min, limits.max).astype(np.int16)

@@ -1,11 +1,14 @@
 """Volume: Hounsfield units on a grid that knows where it lies in the patient."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from jaxtyping import Float64, Shaped
 
+from hirescam.ct.axes import axis_codes
+from hirescam.ct.write import write_nifti
 from hirescam.errors import GeometryError, VoxelError
 
 AIR_HU = -1000
@@ -56,14 +59,24 @@ class Volume:
         """Where each axis leads; "IPL" is slices to feet, rows to back, columns to left."""
         return "".join(nib.orientations.aff2axcodes(self.affine))
 
+    def to_nifti(self, path: Path | str) -> Path:
+        """Write the scan as .nii or .nii.gz: its values and place, and nothing of the patient.
 
-def reorient(volume: Volume, orientation: str = "IPL") -> Volume:
+        `read_volume` returns the same voxels, at the same place to a thousandth of a mm. Raises
+        `WriteError` if the disk refuses; an older file at `path` is then still whole.
+        """
+        return write_nifti(path, self.voxels, self.affine, description="hirescam scan, HU")
+
+
+def reorient(volume: Volume, orientation: str = "axial") -> Volume:
     """The same voxels with axes leading where `orientation` says; every voxel keeps its place.
 
-    An oblique scan takes the nearest directions. No value is interpolated.
+    `orientation` is three letters for slices, rows and columns, as "IPL", or the plane that
+    slices show: axial (IPL), coronal (PIL) or sagittal (LIP). An oblique scan takes the nearest
+    directions. No value is interpolated. `GeometryError` for any other name.
     """
     now = nib.orientations.io_orientation(volume.affine)
-    wanted = nib.orientations.axcodes2ornt(orientation)
+    wanted = nib.orientations.axcodes2ornt(axis_codes(orientation))
     turn = nib.orientations.ornt_transform(now, wanted)
     voxels = nib.orientations.apply_orientation(volume.voxels, turn)
     back = nib.orientations.inv_ornt_aff(turn, volume.shape)

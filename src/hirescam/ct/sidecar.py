@@ -1,0 +1,78 @@
+"""Sidecar: a small JSON file that says what an array does not, where it lies in the patient."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float64
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from hirescam.ct.axes import affine_towards
+from hirescam.errors import GeometryError, ReadError
+
+_LONGEST_BYTES = 1 << 16
+_EXAMPLE = '{"spacing_mm": [1.0, 0.7, 0.7], "orientation": "IPL"}'
+
+_Three = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+_Four = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+_Length = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class Sidecar(BaseModel):
+    """Spacing and orientation along slices, rows and columns, or an affine; and the scaling.
+
+    `affine` leads from slice, row, column to the patient's right, front and head in mm. Values
+    times `rescale_slope` plus `rescale_intercept` are Hounsfield units.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spacing_mm: tuple[_Length, _Length, _Length] | None = None
+    orientation: str | None = Field(default=None, pattern="^[LRAPSI]{3}$")
+    origin_mm: _Three = (0.0, 0.0, 0.0)
+    affine: tuple[_Four, _Four, _Four, _Four] | None = None
+    rescale_slope: FiniteFloat = 1.0
+    rescale_intercept: FiniteFloat = 0.0
+
+    @model_validator(mode="after")
+    def _says_the_place_once(self) -> "Sidecar":
+        by_name = {"spacing_mm", "orientation"} <= self.model_fields_set
+        named = {"spacing_mm", "orientation", "origin_mm"} & self.model_fields_set
+        if (self.affine is None) != by_name or (self.affine is not None and named):
+            raise ValueError("place")
+        return self
+
+    @property
+    def matrix(self) -> Float64[np.ndarray, "4 4"]:
+        """From slice, row, column to RAS mm."""
+        if self.affine is not None:
+            return np.array(self.affine)
+        assert self.spacing_mm is not None
+        assert self.orientation is not None
+        return affine_towards(self.orientation, self.spacing_mm, self.origin_mm)
+
+
+def sidecar_path(path: Path) -> Path:
+    """`scan.json` beside `scan.npy`."""
+    return path.with_suffix(".json")
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """What the sidecar of an array says; what it says wrongly is not repeated in the error."""
+    sidecar = sidecar_path(path)
+    if not sidecar.is_file():
+        raise GeometryError(
+            f"says nothing of its place in the patient: write {sidecar.name} beside it, such "
+            f"as {_EXAMPLE} for slices to the feet, rows to the back, columns to the left"
+        )
+    if sidecar.stat().st_size > _LONGEST_BYTES:
+        raise ReadError(f"{sidecar.name} beside it is no sidecar, but {_LONGEST_BYTES}+ bytes")
+    try:
+        return Sidecar.model_validate_json(sidecar.read_bytes())
+    except ValidationError as error:
+        known = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}
+        wrong = ", ".join(sorted(known & set(Sidecar.model_fields))) or "what it says"
+        raise GeometryError(
+            f"{sidecar.name} beside it is wrong in {wrong}: give spacing_mm and orientation, "
+            f"or affine alone, such as {_EXAMPLE}"
+        ) from None

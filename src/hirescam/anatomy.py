@@ -47,3 +47,33 @@ LIES_IN = {
     "lung": ("right_lung", "left_lung"),
 }
 """The organs in which the labels of each place can lie."""
+
+_INTERVENTIONS = """
+    great_vessel_catheter_or_port great_vessel_postsurgical heart_cabg heart_catheter_or_port
+    heart_heart_valve_replacement heart_pacemaker_or_defib heart_postsurgical heart_stent
+    heart_sternotomy heart_transplant lung_catheter_or_port lung_chest_tube lung_clip
+    lung_lung_resection lung_postsurgical lung_staple lung_suture lung_transplant
+"""
+_DIFFUSE = """
+    great_vessel_postsurgical heart_cabg heart_cardiomegaly heart_heart_failure
+    heart_pericardial_effusion heart_pericardial_thickening heart_postsurgical
+    heart_sternotomy heart_transplant lung_air_trapping lung_airspace_disease lung_aspiration
+    lung_atelectasis lung_bronchial_wall_thickening lung_bronchiectasis lung_bronchiolectasis
+    lung_consolidation lung_emphysema lung_fibrosis lung_groundglass lung_infection
+    lung_inflammation lung_interstitial_lung_disease lung_lung_resection lung_mucous_plugging
+    lung_plaque lung_pleural_effusion lung_pleural_thickening lung_pneumonia lung_pneumothorax
+    lung_postsurgical lung_pulmonary_edema lung_reticulation lung_scarring lung_scattered_nod
+    lung_septal_thickening lung_transplant lung_tree_in_bud
+"""
+
+CONCEPTS = {
+    "intervention": frozenset(_INTERVENTIONS.split()),
+    "biological": frozenset(LABELS) - frozenset(_INTERVENTIONS.split()),
+    "diffuse": frozenset(_DIFFUSE.split()),
+    "focal": frozenset(LABELS) - frozenset(_DIFFUSE.split()),
+    **{
+        place: frozenset(f"{place}_{abnormality}" for abnormality in abnormalities)
+        for place, abnormalities in ABNORMALITIES.items()
+    },
+}
+"""Groups of labels over which the paper sums OrganIoU up."""

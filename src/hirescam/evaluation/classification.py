@@ -1,0 +1,93 @@
+"""How well a model's scores tell scans with a label from scans without it."""
+
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hirescam.errors import MissingPackageError
+from hirescam.evaluation.outcomes import Outcomes
+from hirescam.evaluation.tables import Row, interval_columns
+from hirescam.metrics.auroc import auroc
+from hirescam.metrics.bootstrap import bootstrap
+from hirescam.metrics.calibration import brier, reliability
+from hirescam.metrics.delong import Interval, auroc_interval
+
+
+def classification(outcomes: Outcomes, *, draws: int = 1000) -> list[Row]:
+    """Per label: AUROC, average precision, calibration. NaN where one class is empty."""
+    return [
+        _classified(label, outcomes.truth[:, column], outcomes.probabilities[:, column], draws)
+        for column, label in enumerate(outcomes.labels)
+    ]
+
+
+def median_auroc(outcomes: Outcomes, *, draws: int = 1000) -> Interval:
+    """Median over the labels, as the paper's tables 1 and 6 report it."""
+    return bootstrap(
+        lambda scans: _median_auroc(outcomes, scans), len(outcomes.scans), draws=draws
+    )
+
+
+def _classified(
+    label: str,
+    truth: Float[np.ndarray, "scan"],
+    probabilities: Float[np.ndarray, "scan"],
+    draws: int,
+) -> Row:
+    known = ~np.isnan(truth)
+    present, said = truth[known] == 1, probabilities[known]
+    return {
+        "label": label,
+        "scans": int(known.sum()),
+        "positive": int(present.sum()),
+        **interval_columns("auroc", auroc_interval(present, said)),
+        **interval_columns(
+            "average_precision",
+            bootstrap(
+                lambda scans: _average_precision(present[scans], said[scans]),
+                len(present),
+                draws=draws,
+            ),
+        ),
+        "brier": brier(present, said),
+        "calibration_error": reliability(present, said).error,
+        "threshold": _youden(present, said),
+    }
+
+
+def _average_precision(
+    present: Bool[np.ndarray, "scan"], said: Float[np.ndarray, "scan"]
+) -> float:
+    if not present.any():
+        return np.nan
+    return float(_scikit_learn().average_precision_score(present, said))
+
+
+def _youden(present: Bool[np.ndarray, "scan"], said: Float[np.ndarray, "scan"]) -> float:
+    """The probability from which sensitivity + specificity is largest; NaN if undefined."""
+    if present.all() or not present.any():
+        return np.nan
+    false, true, thresholds = _scikit_learn().roc_curve(present, said)
+    return float(thresholds[(true - false).argmax()])
+
+
+def _median_auroc(outcomes: Outcomes, scans: np.ndarray) -> float:
+    each = []
+    for column in range(len(outcomes.labels)):
+        truth = outcomes.truth[scans, column]
+        known = ~np.isnan(truth)
+        each.append(
+            auroc(truth[known] == 1, outcomes.logits[scans, column][known].astype(float))
+        )
+    return float(np.nanmedian(each)) if not np.isnan(each).all() else np.nan
+
+
+def _scikit_learn() -> ModuleType:
+    try:
+        return import_module("sklearn.metrics")
+    except ImportError as error:
+        raise MissingPackageError(
+            'evaluation needs scikit-learn: pip install "hirescam[train]"'
+        ) from error

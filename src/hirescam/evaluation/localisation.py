@@ -1,0 +1,110 @@
+"""Whether a model looks into the organs in which its labels lie.
+
+OrganIoU and shares of evidence measure the model and what it was trained with, never the
+explanation method (Draelos and Carin, arXiv:2011.08891, section 9).
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from hirescam.anatomy import CONCEPTS
+from hirescam.evaluation.outcomes import METHODS, SIGNS, Outcomes
+from hirescam.evaluation.tables import Row, interval_columns, share
+from hirescam.metrics.bootstrap import bootstrap
+from hirescam.metrics.delong import Interval
+from hirescam.metrics.organ_iou import THRESHOLDS, best_thresholds
+
+Values = Float[np.ndarray, "scan label"]
+"""OrganIoU of each scan and label at the label's own threshold; NaN where it is absent."""
+
+
+def chosen_thresholds(outcomes: Outcomes) -> Float[np.ndarray, "method label"]:
+    """The best threshold of each method and label, as an index into `THRESHOLDS`.
+
+    To be chosen on validation scans and applied to others. NaN for labels that no scan has.
+    """
+    return np.stack([best_thresholds(outcomes.organ_ious[:, m]) for m in range(len(METHODS))])
+
+
+def organ_values(
+    outcomes: Outcomes, method: str, thresholds: Float[np.ndarray, "method label"]
+) -> Values:
+    """OrganIoU at thresholds that were chosen before; labels without one take the smallest."""
+    row = METHODS.index(method)
+    index = np.nan_to_num(thresholds[row]).astype(int)
+    values = outcomes.organ_ious[:, row]
+    return np.take_along_axis(values, index[None, :, None], axis=2)[:, :, 0].astype(float)
+
+
+def overall(values: Values, *, draws: int = 1000) -> Interval:
+    """Mean over all scan–label pairs, its interval over scans."""
+    sums, counts = np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1)
+    return bootstrap(lambda scans: share(sums[scans], counts[scans]), len(values), draws=draws)
+
+
+def localisation(
+    outcomes: Outcomes, thresholds: Float[np.ndarray, "method label"], *, draws: int = 1000
+) -> list[Row]:
+    """OrganIoU by method: of all pairs, by concept group, by labels per scan, by label."""
+    rows: list[Row] = []
+    for method in METHODS:
+        values = organ_values(outcomes, method, thresholds)
+        for group, name, part in _groups(outcomes, values):
+            found = overall(part, draws=draws)
+            rows.append(
+                {
+                    "method": method,
+                    "group": group,
+                    "name": name,
+                    "pairs": int((~np.isnan(part)).sum()),
+                    **interval_columns("organ_iou", found),
+                    **_threshold(
+                        group, name, outcomes.labels, thresholds[METHODS.index(method)]
+                    ),
+                }
+            )
+    return rows
+
+
+def evidence_outside(outcomes: Outcomes) -> list[Row]:
+    """Per method, label and sign: the share of the evidence that lies where it may not.
+
+    Of labels that are present; sums over all scans, so that scans count by their evidence.
+    """
+    return [
+        {
+            "method": method,
+            "label": label,
+            "sign": sign,
+            "share_outside": share(
+                np.nan_to_num(outcomes.outside[:, m, column, s]),
+                np.nan_to_num(outcomes.evidence[:, m, column, s]),
+            ),
+        }
+        for m, method in enumerate(METHODS)
+        for column, label in enumerate(outcomes.labels)
+        for s, sign in enumerate(SIGNS)
+    ]
+
+
+def _groups(outcomes: Outcomes, values: Values) -> Iterator[tuple[str, str, Values]]:
+    yield "overall", "", values
+    for name, labels in CONCEPTS.items():
+        columns = [column for column, label in enumerate(outcomes.labels) if label in labels]
+        if columns:
+            yield "concept", name, values[:, columns]
+    counts = (~np.isnan(values)).sum(axis=1)
+    for count in sorted(set(counts.tolist()) - {0}):
+        yield "labels per scan", str(count), values[counts == count]
+    for column, label in enumerate(outcomes.labels):
+        yield "label", label, values[:, [column]]
+
+
+def _threshold(
+    group: str, name: str, labels: Sequence[str], chosen: Float[np.ndarray, "label"]
+) -> Row:
+    if group != "label" or np.isnan(chosen[labels.index(name)]):
+        return {"threshold": np.nan}
+    return {"threshold": float(THRESHOLDS[int(chosen[labels.index(name)])])}

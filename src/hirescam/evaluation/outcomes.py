@@ -1,0 +1,133 @@
+"""Outcomes: what a model said of scans whose truth is known, and where it saw that.
+
+Everything that an evaluation needs of a scan, a few kilobytes of it: tables can then be made,
+compared and drawn again without the network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from hirescam.errors import ModelError
+from hirescam.explanation import MAPS
+from hirescam.methods.capture import capture
+from hirescam.metrics.organ_iou import Definition, organ_ious
+from hirescam.models.files import Model
+from hirescam.regions.allowed import Regions
+
+METHODS = ("hirescam", "gradcam")
+SIGNS = ("positive", "negative")
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Arrays over scans; values of organs are NaN where a label is absent.
+
+    `truth` is 1, 0, or NaN where it is not known. `organ_ious` has a value per threshold of
+    `THRESHOLDS`. `outside` is the evidence of either sign that lies outside the allowed region,
+    `evidence` all of it, both as sums of the raw map.
+    """
+
+    scans: tuple[str, ...]
+    labels: tuple[str, ...]
+    truth: Float32[np.ndarray, "scan label"]
+    logits: Float32[np.ndarray, "scan label"]
+    slice_scores: Float32[np.ndarray, "scan label slice"]
+    organ_ious: Float32[np.ndarray, "scan method label threshold"]
+    evidence: Float32[np.ndarray, "scan method label sign"]
+    outside: Float32[np.ndarray, "scan method label sign"]
+
+    @property
+    def probabilities(self) -> Float[np.ndarray, "scan label"]:
+        """Sigmoid of the logits."""
+        return 1 / (1 + np.exp(-self.logits.astype(float)))
+
+    def of(self, scans: Sequence[int]) -> "Outcomes":
+        """Some of the scans, by number."""
+        rows = list(scans)
+        names = tuple(self.scans[row] for row in rows)
+        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
+        return Outcomes(names, self.labels, **arrays)
+
+
+_ARRAYS = tuple(
+    field.name for field in fields(Outcomes) if field.name not in ("scans", "labels")
+)
+
+
+def outcome(
+    model: Model,
+    scan: str,
+    x: Float[Tensor, "slice channel row column"],
+    truth: Float32[np.ndarray, "label"],
+    regions: Regions,
+    *,
+    definition: Definition = "paper",
+) -> Outcomes:
+    """What `model` says of one scan: one forward pass, all labels, both methods."""
+    if regions.labels != model.labels:
+        raise ModelError(
+            f"the regions are of {len(regions.labels)} labels that are not the model's "
+            f"{len(model.labels)}: make them for its labels, in its order"
+        )
+    network = model.network
+    seen = capture(network, x[None].to(next(network.parameters()).device))
+    with torch.no_grad():
+        slice_scores = network.slice_scores(seen.activation)[0]
+    maps = np.stack([_array(MAPS[method](seen)[0]) for method in METHODS])
+    allowed = regions.allowed()
+    absent = ~regions.present
+    ious = np.stack([organ_ious(each, allowed, definition=definition) for each in maps])
+    signed = np.stack([np.maximum(maps, 0), np.maximum(-maps, 0)], axis=2)
+    evidence = signed.sum(axis=(3, 4, 5))
+    outside = (signed * ~allowed[None, :, None]).sum(axis=(3, 4, 5))
+    for values in (ious, evidence, outside):
+        values[:, absent] = np.nan
+    return Outcomes(
+        scans=(scan,),
+        labels=model.labels,
+        truth=truth[None],
+        logits=_array(seen.scores),
+        slice_scores=_array(slice_scores)[None],
+        organ_ious=ious[None].astype(np.float32),
+        evidence=evidence[None].astype(np.float32),
+        outside=outside[None].astype(np.float32),
+    )
+
+
+def joined(parts: Sequence[Outcomes]) -> Outcomes:
+    """Outcomes of the same model's labels on several sets of scans, as one."""
+    if len({part.labels for part in parts}) != 1:
+        raise ModelError(
+            f"{len(parts)} outcomes of different labels: join those of one model only"
+        )
+    arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ARRAYS}
+    scans = tuple(scan for part in parts for scan in part.scans)
+    return Outcomes(scans, parts[0].labels, **arrays)
+
+
+def save_outcomes(outcomes: Outcomes, path: Path) -> None:
+    """Write outcomes to one file, whole or not at all."""
+    arrays = {name: getattr(outcomes, name) for name in _ARRAYS}
+    names = {"scans": np.array(outcomes.scans), "labels": np.array(outcomes.labels)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.npz")
+    np.savez_compressed(half, allow_pickle=False, **names, **arrays)
+    half.replace(path)
+
+
+def load_outcomes(path: Path) -> Outcomes:
+    """Read what `save_outcomes` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in _ARRAYS}
+        scans, labels = (tuple(file[name].tolist()) for name in ("scans", "labels"))
+    return Outcomes(scans, labels, **arrays)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().to("cpu", torch.float32).numpy()

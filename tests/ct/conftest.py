@@ -14,9 +14,9 @@ from make_dicom import PLANTED
 def refused():
     """Reading `path` raises just `error`, in one line with `phrases`, that betrays nothing."""
 
-    def check(path, error, *phrases):
+    def check(path, error, *phrases, **options):
         with pytest.raises(error) as caught:
-            read_volume(path)
+            read_volume(path, **options)
         message = str(caught.value)
         assert type(caught.value) is error
         assert message.startswith(f"{path.name}: ")

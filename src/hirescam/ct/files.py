@@ -1,50 +1,76 @@
 """read_volume: a path becomes a volume; its format is picked once, from a table of readers."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from hirescam.ct.refusal import refusing
+from hirescam.ct.angles import degrees_off, is_rectangular
+from hirescam.ct.ct_rate import check_not_raw
+from hirescam.ct.rectangular import rectangular
+from hirescam.ct.refusal import OR_REPAIR, refusing
 from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError, ReadError, UnknownFormatError, VoxelError
 
+DICOM_READER = "hirescam.ct.dicom.read:read_dicom"
 READERS = {
     ".nii": "hirescam.ct.nifti:read_nifti",
     ".nii.gz": "hirescam.ct.nifti:read_nifti",
     ".npz": "hirescam.ct.npz:read_npz",
+    ".npy": "hirescam.ct.npy:read_npy",
     ".nrrd": "hirescam.ct.itk:read_itk",
     ".nhdr": "hirescam.ct.itk:read_itk",
     ".mha": "hirescam.ct.itk:read_itk",
     ".mhd": "hirescam.ct.itk:read_itk",
-    ".dcm": "hirescam.ct.dicom:read_dicom",
+    ".dcm": DICOM_READER,
+    ".zip": DICOM_READER,
 }
-FOLDER_READER = "hirescam.ct.dicom:read_dicom"
-
-# Above it, the far end of a 300 mm scan lies over 0.3 mm from where right angles would put it.
-_LARGEST_COSINE = 1e-3
 
 
-def read_volume(path: str | Path) -> Volume:
-    """The scan in a file, or in a folder that holds one DICOM series.
+def read_volume(
+    path: str | Path,
+    *,
+    series: str | None = None,
+    on_bad_geometry: Literal["error", "repair"] = "error",
+    assume_hu: bool = False,
+) -> Volume:
+    """The scan in a file, or in a folder or zip that holds DICOM.
 
-    Reads NIfTI, RAD-ChestCT NPZ, NRRD, MetaImage and DICOM. What cannot be read without a
-    guess is a `ReadError` that names the file, never its place on disk nor its patient.
+    Reads NIfTI, RAD-ChestCT NPZ, NPY with a sidecar, NRRD, MetaImage and DICOM. What cannot be
+    read without a guess is a `ReadError` that names the file, never its place on disk nor its
+    patient.
+
+    Of several DICOM series `series` names one by its UID; left out, the original one with the
+    most slices is the scan (`list_series` tells). With `on_bad_geometry="repair"` uneven,
+    missing, doubled or tilted slices are resampled onto an even grid with right angles, and
+    `Volume.repairs` says so. `assume_hu` takes DICOM values without a rescale for HU.
     """
     path = Path(path).absolute()  # so that "." has a name too
     with refusing(path):
         if not path.exists():
             raise ReadError("there is no such file or folder: check the path")
-        module, function = _reader(path).split(":")
-        volume: Volume = getattr(import_module(module), function)(path)
+        reader = _reader(path)
+        of_dicom = {
+            "series": series,
+            "on_bad_geometry": on_bad_geometry,
+            "assume_hu": assume_hu,
+        }
+        module, function = reader.split(":")
+        read: Callable[..., Volume] = getattr(import_module(module), function)
+        volume = read(path, **(of_dicom if reader == DICOM_READER else {}))
         _check_values(volume)
+        check_not_raw(path, volume.voxels)
+        if on_bad_geometry == "repair":
+            volume = rectangular(volume)
         _check_angles(volume)
     return volume
 
 
 def _reader(path: Path) -> str:
     if path.is_dir():
-        return FOLDER_READER
+        return DICOM_READER
     for suffix, reader in READERS.items():
         if path.name.lower().endswith(suffix):
             return reader
@@ -64,10 +90,8 @@ def _check_values(volume: Volume) -> None:
 
 
 def _check_angles(volume: Volume) -> None:
-    directions = volume.affine[:3, :3] / np.array(volume.spacing_mm)
-    cosine = np.abs(np.triu(directions.T @ directions, k=1)).max()
-    if cosine > _LARGEST_COSINE:
+    if not is_rectangular(volume.affine):
         raise GeometryError(
-            f"its axes are {np.degrees(np.arcsin(min(cosine, 1.0))):.2f}° off right angles, as "
-            f"by gantry tilt: resample the scan to a rectangular grid first"
+            f"its axes are {degrees_off(volume.affine):.2f}° off right angles, as by gantry "
+            f"tilt: resample the scan to a rectangular grid first, {OR_REPAIR}"
         )

@@ -1,6 +1,6 @@
 """Hounsfield units: stored numbers in the smallest type that holds them exactly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Shaped
@@ -26,14 +26,27 @@ def hounsfield(
     if stored.dtype == np.int16 and not scaled:
         return stored
     exact = stored.dtype.kind in "iu" and slope == int(slope) and intercept == int(intercept)
-    values = stored.astype(np.int64 if exact else np.float64)
-    if scaled:
-        factor, offset = np.array([slope, intercept], dtype=values.dtype)
-        values = values * factor + offset
-    whole = exact or np.array_equal(values, np.rint(values))
-    fits = whole and values.min() >= _INT16.min and values.max() <= _INT16.max
+    if exact and _fits(int(slope) * end + int(intercept) for end in _ends(stored)):
+        whole = stored.astype(np.int16)  # each step may wrap around; the result, which fits,
+        whole *= _wrapped(slope)  # is right all the same
+        whole += _wrapped(intercept)
+        return whole
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused as such
+        values = stored.astype(np.float64) * slope + intercept
+        fits = _fits(_ends(values)) and np.array_equal(values, np.rint(values))
         return values.astype(np.int16 if fits else np.float32)
+
+
+def _ends(values: Shaped[np.ndarray, "row column"]) -> list[int | float]:
+    return [values.min().item(), values.max().item()]
+
+
+def _fits(numbers: Iterable[int | float]) -> bool:
+    return all(_INT16.min <= number <= _INT16.max for number in numbers)
+
+
+def _wrapped(number: float) -> np.int16:
+    return np.uint16(int(number) & 0xFFFF).astype(np.int16)
 
 
 def check_three_axes(shape: Sequence[int]) -> None:

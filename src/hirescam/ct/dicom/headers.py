@@ -1,0 +1,172 @@
+"""Headers: what each file says of itself, read once, up to where its pixels begin.
+
+Only the elements named here are kept, so that nothing else can leak or fail.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TypeVar
+
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+
+from hirescam.ct.dicom.sources import Source, Stream
+from hirescam.ct.limits import MOST_INFLATION
+from hirescam.ct.refusal import refusing
+from hirescam.errors import ReadError
+
+_KEPT = """
+    SOPClassUID Modality SeriesInstanceUID ImageType AcquisitionNumber InstanceNumber
+    ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness
+    RescaleSlope RescaleIntercept RescaleType
+    Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation
+    BitsAllocated BitsStored HighBit PixelRepresentation
+    PixelPaddingValue PixelPaddingRangeLimit
+    SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
+"""
+_KEPT_TAGS: list[BaseTag | int] = [
+    tag for keyword in _KEPT.split() if (tag := tag_for_keyword(keyword)) is not None
+]
+_SYNTAX_TAG = 0x00020010
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double, and what a CT has
+UNDEFINED_BYTES = 0xFFFFFFFF  # the length of pixels that are compressed
+
+_PREAMBLE_BYTES = 128
+_PREFIX = b"DICM"
+_MOST_INFLATED_BYTES = 1 << 30
+_THREADS = 4  # files on slow disks are awaited together; parsing itself takes turns
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What one DICOM file says of itself, and where in it the pixels begin, if it has any."""
+
+    source: Source
+    syntax: UID
+    elements: Dataset
+    pixels_at: int | None
+    pixels_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """All headers that were found, and how many files had none."""
+
+    headers: list[Header]
+    strangers: int  # files of another kind
+    blank: int  # files without a byte other than zero where DICOM begins
+
+
+def scan_headers(sources: Iterable[Source]) -> Scan:
+    """Read every header, several at a time.
+
+    A file that begins as DICOM does and cannot be read may be a slice: it is a `ReadError`.
+    """
+    found = in_threads(_header, sources)
+    return Scan(
+        headers=[each for each in found if isinstance(each, Header)],
+        strangers=sum(each == "stranger" for each in found),
+        blank=sum(each == "blank" for each in found),
+    )
+
+
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`function` of each item, in order; the first error ends the work."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            results = pool.map(function, items)
+        except RuntimeError:  # all that `map` itself raises: a thread could not be started
+            raise MemoryError from None
+        return list(results)
+
+
+def pixel_stream(header: Header) -> Stream:
+    """The file again, to go to and fro in, as its header was read: inflated if need be."""
+    if header.syntax != DeflatedExplicitVRLittleEndian:
+        return header.source.load()
+    with header.source.open() as stream:
+        _syntax(stream)
+        return _inflated(stream, header.source.size_bytes)
+
+
+def _header(source: Source) -> Header | str:
+    with refusing(source.path), source.open() as stream:
+        start = stream.read(_PREAMBLE_BYTES + len(_PREFIX))
+        if not start.endswith(_PREFIX) or len(start) != _PREAMBLE_BYTES + len(_PREFIX):
+            return "stranger" if start.strip(b"\0") else "blank"
+        stream.seek(0)
+        syntax = _syntax(stream)
+        if syntax != DeflatedExplicitVRLittleEndian:
+            return _parsed(source, syntax, stream)
+        return _parsed(source, syntax, _inflated(stream, source.size_bytes))
+
+
+def _syntax(stream: Stream) -> UID:
+    """How the file is encoded; leaves `stream` where its elements begin."""
+    stream.seek(_PREAMBLE_BYTES + len(_PREFIX))
+    meta = read_dataset(stream, False, True, stop_when=_after_meta, specific_tags=[_SYNTAX_TAG])
+    syntax = meta.get("TransferSyntaxUID")
+    if not syntax:
+        raise ReadError(
+            "has no TransferSyntaxUID that says how it is encoded: export it again as DICOM"
+        )
+    return UID(syntax)
+
+
+def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag >> 16 != 2
+
+
+def _inflated(stream: Stream, held_bytes: int) -> Stream:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    most = min(_MOST_INFLATED_BYTES, max(1 << 26, MOST_INFLATION * held_bytes))
+    data = inflater.decompress(stream.read(), most)
+    if inflater.unconsumed_tail:
+        raise ReadError(
+            f"inflates from {held_bytes} to over {most} bytes: it is no scan; "
+            f"if it is, export it uncompressed"
+        )
+    return BytesIO(data)
+
+
+def _parsed(source: Source, syntax: UID, stream: Stream) -> Header:
+    implicit = syntax == ImplicitVRLittleEndian
+    pixels = _Pixels()
+    elements = read_dataset(
+        stream,
+        implicit,
+        syntax != ExplicitVRBigEndian,
+        stop_when=pixels,
+        specific_tags=_KEPT_TAGS,
+    )
+    begin = stream.tell() + pixels.own_bytes if pixels.own_bytes else None
+    return Header(source, syntax, elements, begin, pixels.length)
+
+
+class _Pixels:
+    """Ends the reading where pixels begin, and remembers how long they are said to be."""
+
+    own_bytes = 0  # of the element's tag, type and length
+    length = 0
+
+    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+        if tag not in _PIXEL_TAGS:
+            return False
+        self.own_bytes = 12 if vr in EXPLICIT_VR_LENGTH_32 else 8
+        self.length = length
+        return True

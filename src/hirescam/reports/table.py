@@ -1,6 +1,7 @@
 """LabelTable: one row per finding of a report, with its place, its status and its words."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -10,6 +11,9 @@ class Status(StrEnum):
     PRESENT = "present"
     ABSENT = "absent"
     UNCERTAIN = "uncertain"
+
+
+_STRONGEST_FIRST = (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT)
 
 
 @dataclass(frozen=True, order=True)
@@ -27,3 +31,59 @@ class Finding:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One report's findings in the order of its text; or why it could not be labelled."""
+
+    report: str
+    findings: tuple[Finding, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Labels of many reports: `table["report-17"]` gives the findings of one.
+
+    `reports` also names those without a finding; `refused` those that could not be labelled,
+    and why. `profile` and `version` say by which vocabulary.
+    """
+
+    reports: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    refused: Mapping[str, str]
+    profile: str
+    version: str
+    _by_report: Mapping[str, tuple[Finding, ...]] = field(repr=False, compare=False)
+
+    def __getitem__(self, report: str) -> tuple[Finding, ...]:
+        return self._by_report[report]
+
+    def __len__(self) -> int:
+        return len(self.reports)
+
+
+def tabulate(labelled: Iterable[Labelled], *, profile: str, version: str) -> LabelTable:
+    """Reports put into one table; findings of reports that share a name stand together."""
+    by_report: dict[str, tuple[Finding, ...]] = {}
+    refused: dict[str, str] = {}
+    for one in labelled:
+        if one.problem:
+            refused[one.report] = one.problem
+        else:
+            by_report[one.report] = (*by_report.get(one.report, ()), *one.findings)
+    return LabelTable(
+        reports=tuple(by_report),
+        findings=tuple(finding for findings in by_report.values() for finding in findings),
+        refused=refused,
+        profile=profile,
+        version=version,
+        _by_report=by_report,
+    )
+
+
+def strongest(statuses: Iterable[Status]) -> Status | None:
+    """What statuses of one label say together: present wins over uncertain, then absent."""
+    said = set(statuses)
+    return next((status for status in _STRONGEST_FIRST if status in said), None)

@@ -1,0 +1,106 @@
+"""Explain: a report in colour, with what was found and why, on a terminal."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from hirescam.reports.profile import Explains, LeftOut, Profile
+from hirescam.reports.table import Finding, Status, strongest
+
+# Orange, yellow and sky blue of Okabe and Ito, told apart with any colour blindness.
+_STYLES = {
+    Status.PRESENT: "bold #000000 on #e69f00",
+    Status.UNCERTAIN: "italic #000000 on #f0e442",
+    Status.ABSENT: "#000000 on #56b4e9",
+}
+_LEFT_OUT = "dim strike"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One abnormality at all the places that the same words give it."""
+
+    abnormality: str
+    locations: tuple[str, ...]
+    status: Status
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Part of a report of which everywhere the same is known."""
+
+    text: str
+    status: Status | None
+    said: tuple[Said, ...]
+    left_out: str
+
+
+@dataclass(frozen=True)
+class ReportExplanation:
+    """A report's text in stretches, and what was found in it."""
+
+    report: str
+    stretches: tuple[Stretch, ...]
+    said: tuple[Said, ...]
+    version: str
+
+
+def explain_report(profile: Profile, report: str, text: str) -> ReportExplanation:
+    """What a profile finds in a report, where, and what it left out."""
+    said = tuple(_said(profile.label(report, text)))
+    left_out = profile.left_out(text) if isinstance(profile, Explains) else []
+    return ReportExplanation(
+        report, tuple(_stretches(text, said, left_out)), said, profile.version
+    )
+
+
+def _said(findings: Iterable[Finding]) -> Iterator[Said]:
+    places: dict[tuple[int, int, str, Status], list[Finding]] = {}
+    for row in findings:
+        places.setdefault((row.start, row.end, row.abnormality, row.status), []).append(row)
+    for (start, end, abnormality, status), rows in sorted(places.items()):
+        locations = tuple(row.location for row in rows if row.location)
+        yield Said(abnormality, locations, status, start, end, rows[0].text)
+
+
+def _stretches(
+    text: str, said: Sequence[Said], left_out: Sequence[LeftOut]
+) -> Iterator[Stretch]:
+    spans = [(part.start, part.end) for part in said] + [(p.start, p.end) for p in left_out]
+    edges = {0, len(text)}.union(*spans)
+    for start, end in pairwise(sorted(edges)):
+        here = tuple(part for part in said if part.start <= start < part.end)
+        why = "; ".join(part.why for part in left_out if part.start <= start < part.end)
+        yield Stretch(text[start:end], strongest(part.status for part in here), here, why)
+
+
+def rendered(explanation: ReportExplanation) -> Group:
+    """The report and its findings for a `rich.console.Console`."""
+    text = Text()
+    for part in explanation.stretches:
+        plain = _LEFT_OUT if part.left_out else ""
+        text.append(part.text, _STYLES[part.status] if part.status else plain)
+    table = Table(title=f"{explanation.report}: what was found", title_justify="left")
+    for column in ("status", "abnormality", "where", "because it says"):
+        table.add_column(column, overflow="fold")
+    for row in explanation.said:
+        status = Text(row.status, _STYLES[row.status])
+        table.add_row(status, row.abnormality, ", ".join(row.locations) or "–", Text(row.text))
+    legend = (
+        Text("Colours: ")
+        .append(" ")
+        .join(
+            [
+                *(Text(f" {status} ", style) for status, style in _STYLES.items()),
+                Text("left out", _LEFT_OUT),
+            ]
+        )
+    )
+    return Group(text, Text(), table, legend)

@@ -1,0 +1,101 @@
+"""Label: many reports through one profile, in order, on as many processors as wanted."""
+
+import multiprocessing
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from hirescam.reports.profile import Profile, ProfileChoice
+from hirescam.reports.table import Labelled, LabelTable, tabulate
+
+LONGEST = 10_000_000
+"""Characters of the longest report that is read."""
+_CHUNK = 256
+_NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1b\ud800-\udfff]")
+
+
+def label_reports(
+    texts: Mapping[str, str] | Iterable[tuple[str, str]],
+    *,
+    profile: str = "default",
+    vocabulary: Path | None = None,
+    jobs: int = 1,
+    **options: bool,
+) -> LabelTable:
+    """Find abnormalities, their places and the words that say so in reports, given by name.
+
+    `vocabulary` is a folder of a site's own rows; `options` go to the profile: those named
+    "sarle-2020" take `ambiguous` and `location_checks`. A report that is empty or no text is
+    in `refused`. For more reports than fit into memory, see `label_stream`.
+
+    Raises `HirescamError` for an unknown profile or a vocabulary that is not valid.
+    """
+    choice = ProfileChoice(profile, vocabulary, tuple(options.items()))
+    version = choice.build().version
+    reports = texts.items() if isinstance(texts, Mapping) else texts
+    labelled = label_stream(reports, choice, jobs=jobs)
+    return tabulate(labelled, profile=profile, version=version)
+
+
+def label_stream(
+    reports: Iterable[tuple[str, str | None]], choice: ProfileChoice, *, jobs: int = 1
+) -> Iterator[Labelled]:
+    """Label reports in their order; memory does not grow with their number."""
+    if jobs == 1:
+        profile = choice.build()
+        yield from (label_one(profile, name, text) for name, text in reports)
+        return
+    waiting: deque[Future[list[Labelled]]] = deque()
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), _prepare, (choice,)
+    ) as pool:
+        for chunk in _chunks(reports):
+            waiting.append(pool.submit(_label_chunk, chunk))
+            if len(waiting) > 2 * jobs:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def label_one(profile: Profile, report: str, text: str | None) -> Labelled:
+    """One report's findings, or the reason why it has none that could be trusted."""
+    if text is None:
+        return Labelled(report, problem="its row is damaged or has no text")
+    if problem := _problem(text):
+        return Labelled(report, problem=problem)
+    return Labelled(report, tuple(profile.label(report, text)))
+
+
+def _problem(text: str) -> str:
+    """Never a part of the text: problems are printed and kept."""
+    if not text.strip():
+        return "the report is empty"
+    if len(text) > LONGEST:
+        return f"the report has {len(text)} characters, more than {LONGEST}"
+    if strange := _NOT_TEXT.search(text):
+        return f"the report is not text: character {strange.start()} is U+{ord(strange[0]):04X}"
+    return ""
+
+
+def _chunks(
+    reports: Iterable[tuple[str, str | None]],
+) -> Iterator[list[tuple[str, str | None]]]:
+    of = iter(reports)
+    while chunk := list(islice(of, _CHUNK)):
+        yield chunk
+
+
+def _prepare(choice: ProfileChoice) -> None:
+    """Make the profile once for each worker process."""
+    global _profile
+    _profile = choice.build()
+
+
+def _label_chunk(chunk: list[tuple[str, str | None]]) -> list[Labelled]:
+    return [label_one(_profile, name, text) for name, text in chunk]
+
+
+_profile: Profile

@@ -1,0 +1,122 @@
+"""Vocabulary: rules, abnormalities and locations, read from TOML that a site may correct."""
+
+import hashlib
+import tomllib
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hirescam.errors import HirescamError
+from hirescam.reports.sarle.rules import Rule
+from hirescam.reports.sarle.terms import Entry
+
+Kind = Literal["ct", "cxr"]
+_KEYS = {"rules": "trigger", "abnormalities": "name", "locations": "name"}
+_WORDS = "words"
+_PLAIN_LISTS = ("boilerplate", "indication_breaks", "indication_noise", "indication_cuts")
+
+
+class Vocabulary(BaseModel):
+    """All that a labeller of this family knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rules: tuple[Rule, ...]
+    abnormalities: tuple[Entry, ...]
+    locations: tuple[Entry, ...]
+    boilerplate: tuple[str, ...] = ()
+    indication_breaks: tuple[str, ...] = ()
+    indication_noise: tuple[str, ...] = ()
+    indication_cuts: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """A hash of every row: two vocabularies of one version label alike."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+@cache
+def read_vocabulary(kind: Kind, folder: Path | None = None) -> Vocabulary:
+    """The published vocabulary for CT or chest X-ray ("cxr"), a site's folder laid over it.
+
+    The folder's TOML files hold tables as ours do: a row of a known name (or trigger) replaces
+    ours, any other is added behind them, and a row with `remove = true` takes ours away.
+
+    Raises `HirescamError` where a file or a row is not valid.
+    """
+    shipped = files(__package__) / "vocabulary"
+    tables: dict[str, Any] = {name: {} for name in (*_KEYS, _WORDS)}
+    for source in (shipped, shipped / kind, *([_checked(folder)] if folder else [])):
+        for path in sorted(source.iterdir(), key=lambda path: path.name):
+            if path.name.endswith(".toml"):
+                _lay_over(tables, path)
+    words = tables.pop(_WORDS)
+    rows = {
+        table: [_spelled_out(row, words) for row in of.values()] if table in _KEYS else of
+        for table, of in tables.items()
+    }
+    try:
+        return Vocabulary.model_validate(rows)
+    except ValidationError as error:
+        first = error.errors()[0]
+        table, number, *field = (*first["loc"], "")
+        row = tables[str(table)]
+        name = list(row)[int(number)] if isinstance(row, dict) else number
+        raise HirescamError(
+            f"vocabulary row {name!r} of {table} is not valid at {field[0] or 'its end'} "
+            f"({first['msg']}): correct it in its TOML file"
+        ) from None
+
+
+def _checked(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise HirescamError(f"{folder.name} is no folder: give one that holds TOML files")
+    return folder
+
+
+def _lay_over(tables: dict[str, Any], path: Path | Traversable) -> None:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HirescamError(f"{path.name} is no TOML file: {error}") from None
+    for table, rows in content.items():
+        if table in _KEYS:
+            for row in rows:
+                name = row.get(_KEYS[table])
+                if row.pop("remove", False):
+                    tables[table].pop(name, None)
+                else:
+                    tables[table][name] = row
+        elif table == _WORDS:
+            tables[table].update(rows)
+        elif table in _PLAIN_LISTS:
+            tables[table] = rows
+        else:
+            known = ", ".join((*_KEYS, _WORDS, *_PLAIN_LISTS))
+            raise HirescamError(f"{path.name} has a table {table!r}: expected {known}")
+
+
+def _spelled_out(row: dict[str, Any], words: dict[str, list[str]]) -> dict[str, Any]:
+    """The row with every `@name` in its lists replaced by the words of that name."""
+    return {
+        key: list(dict.fromkeys(_resolved(value, words)))
+        if isinstance(value, list) and key not in ("expected", "allowed_at")
+        else value
+        for key, value in row.items()
+    }
+
+
+def _resolved(terms: list[str], words: dict[str, list[str]]) -> list[str]:
+    found = list[str]()
+    for term in terms:
+        if not term.startswith("@"):
+            found.append(term)
+        elif (name := term[1:]) in words:
+            found += _resolved(words[name], words)
+        else:
+            known = ", ".join(words)
+            raise HirescamError(f"vocabulary names words {term!r}: expected one of {known}")
+    return found

@@ -1,0 +1,171 @@
+"""Writing: labels to CSV or Parquet, report by report, with what made them beside."""
+
+import csv
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hirescam.errors import WriteError
+from hirescam.reports.files import parquet
+from hirescam.reports.table import Finding, Labelled, Status
+from hirescam.reports.views import View
+
+Cell = int | None
+Cells = tuple[str | Cell, ...]
+_LONG = tuple(field.name for field in fields(Finding))
+_BATCH_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What a view writes beside 1 for present and 0 for absent.
+
+    -1 for uncertain is the convention of CheXpert, 0 for not mentioned that of RAD-ChestCT;
+    None leaves the cell blank.
+    """
+
+    uncertain: Cell = 1
+    unmentioned: Cell = 0
+
+    def cell(self, status: Status | None) -> Cell:
+        """The number for a status; None is not mentioned."""
+        known = {Status.PRESENT: 1, Status.ABSENT: 0, Status.UNCERTAIN: self.uncertain}
+        return self.unmentioned if status is None else known[status]
+
+
+@dataclass(frozen=True)
+class Written:
+    """How much was written."""
+
+    reports: int = 0
+    findings: int = 0
+    refused: int = 0
+
+
+def write_labels(
+    labelled: Iterable[Labelled],
+    out: Path,
+    *,
+    made_by: Mapping[str, Any],
+    view: View | None = None,
+    counting: Counting | None = None,
+) -> Written:
+    """Write one row per finding, or with a `view` one row per report, to a .csv or .parquet.
+
+    Beside it `<out>.json` holds `made_by` and how much there is, and `<out>.errors.csv` names
+    the reports that were refused, and why, if there are any. They appear whole or not at all,
+    and the same labels give the same bytes.
+
+    Raises `WriteError` if the name ends in neither, or the disk refuses.
+    """
+    if out.suffix not in _TABLES:
+        raise WriteError(f"{out.name} ends in {out.suffix!r}: choose .csv or .parquet")
+    columns = (view.report_column, *view.labels) if view else _LONG
+    cells = partial(_seen, view, counting or Counting()) if view else _listed
+    about, errors = (out.with_name(out.name + ending) for ending in (".json", ".errors.csv"))
+    reports = findings = refused = 0
+    with _whole(out, about, errors) as parts:
+        with (
+            _TABLES[out.suffix](parts[out], columns, made_by) as write,
+            _csv_table(parts[errors], ("report", "problem"), {}) as write_error,
+        ):
+            for one in labelled:
+                if one.problem:
+                    write_error([(one.report, one.problem)])
+                    refused += 1
+                else:
+                    write(cells(one))
+                    reports += 1
+                    findings += len(one.findings)
+        written = Written(reports, findings, refused)
+        if not refused:
+            parts[errors].unlink()
+        text = json.dumps({**made_by, **asdict(written)}, indent=2, ensure_ascii=False)
+        parts[about].write_text(text + "\n", encoding="utf-8")
+    return written
+
+
+def _listed(one: Labelled) -> list[Cells]:
+    return [
+        (row.report, row.abnormality, row.location, row.status, row.start, row.end, row.text)
+        for row in one.findings
+    ]
+
+
+def _seen(view: View, counting: Counting, one: Labelled) -> list[Cells]:
+    seen = view.see(one.findings)
+    return [(one.report, *(counting.cell(seen.get(label)) for label in view.labels))]
+
+
+@contextmanager
+def _csv_table(
+    path: Path, columns: tuple[str, ...], made_by: Mapping[str, Any]
+) -> Iterator[Callable[[list[Cells]], None]]:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        yield writer.writerows
+
+
+@contextmanager
+def _parquet_table(
+    path: Path, columns: tuple[str, ...], made_by: Mapping[str, Any]
+) -> Iterator[Callable[[list[Cells]], None]]:
+    """A Parquet file whose metadata hold `made_by` under the key "hirescam"."""
+    module = parquet()
+    import pyarrow as pa
+
+    numbers = pa.int32() if columns == _LONG else pa.int8()
+    words = {columns[0], "abnormality", "location", "status", "text"}
+    schema = pa.schema(
+        [(name, pa.string() if name in words else numbers) for name in columns],
+        metadata={"hirescam": json.dumps(dict(made_by))},
+    )
+    waiting = list[Cells]()
+
+    def flush() -> None:
+        rows = [dict(zip(columns, row, strict=True)) for row in waiting]
+        file.write_table(pa.Table.from_pylist(rows, schema))
+        waiting.clear()
+
+    def write(rows: list[Cells]) -> None:
+        waiting.extend(rows)
+        if len(waiting) >= _BATCH_ROWS:
+            flush()
+
+    with module.ParquetWriter(path, schema) as file:
+        yield write
+        flush()
+
+
+@contextmanager
+def _whole(*targets: Path) -> Iterator[dict[Path, Path]]:
+    """Files to write to in place of the targets, which they replace when the block ends well.
+
+    A target whose file was not written, or was taken away again, is removed.
+    """
+    parts = {out: out.with_name(f".{out.name}.{secrets.token_hex(4)}.part") for out in targets}
+    try:
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        yield parts
+        for out, part in parts.items():
+            if part.exists():
+                part.replace(out)
+            else:
+                out.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"cannot write {targets[0]}: {error.strerror or error}; free some space or choose "
+            f"another place"
+        ) from error
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+_TABLES = {".csv": _csv_table, ".parquet": _parquet_table}

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from hirescam.errors import WriteError
 
-PROOF = "summary.json"  # what tells a summary from a folder of somebody's own
+PROOF = "summary.json"
 
 
 @contextmanager
-def whole_folder(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def whole_folder(out: Path, *, overwrite: bool = False, proof: str = PROOF) -> Iterator[Path]:
     """A hidden folder beside `out` to write into; it becomes `out` when the block ends well.
+
+    `proof` names the file that tells what we wrote before from a folder of somebody's own.
 
     If anything fails, or the run is interrupted, all that was written is removed and an older
     summary at `out` is still there. A killed run leaves its hidden folder, never half an `out`.
@@ -21,7 +23,7 @@ def whole_folder(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises `WriteError` if `out` may not be replaced or the disk refuses.
     """
     out = out.absolute()
-    _refuse_to_replace(out, overwrite=overwrite)
+    _refuse_to_replace(out, overwrite, proof)
     missing = [parent for parent in out.parents if not parent.exists()]
     hidden = f".{out.name}.{secrets.token_hex(4)}"
     part, old = out.with_name(f"{hidden}.part"), out.with_name(f"{hidden}.old")
@@ -47,7 +49,7 @@ def whole_folder(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _refuse_to_replace(out: Path, *, overwrite: bool) -> None:
+def _refuse_to_replace(out: Path, overwrite: bool, proof: str) -> None:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise WriteError(f"{out} is not a folder: choose another name for the summary")
     if not out.exists() or not any(out.iterdir()):
@@ -56,9 +58,9 @@ def _refuse_to_replace(out: Path, *, overwrite: bool) -> None:
         raise WriteError(
             f"{out} exists and is not empty: choose another folder, or overwrite it"
         )
-    if not (out / PROOF).is_file():
+    if not (out / proof).is_file():
         raise WriteError(
-            f"{out} holds no {PROOF}, so it is no summary and is not overwritten: choose "
+            f"{out} holds no {proof}, so it is not ours and is not overwritten: choose "
             f"another folder"
         )
 

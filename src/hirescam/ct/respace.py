@@ -1,6 +1,5 @@
 """respace: a scan resampled to other spacings, with air where it did not reach."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from hirescam.ct.volume import AIR_HU, Volume
 
 
 def respace(
-    volume: Volume, spacing_mm: Sequence[float], *, interpolation: str = "linear"
+    volume: Volume, spacing_mm: tuple[float, float, float], *, interpolation: str = "linear"
 ) -> Volume:
     """The scan with voxels `spacing_mm` apart along slices, rows and columns.
 

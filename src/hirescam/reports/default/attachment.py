@@ -21,6 +21,14 @@ _WALLS = word_set(
     seen noted observed detected present ( ) : ; near over through to measuring extending
     throughout around about adjacent"""
 )
+_LINKS = word_set(
+    """representing represents represent consistent compatible keeping reflecting suggesting
+    suggestive suspicious likely favoring favored secondary"""
+)
+_AWAY = word_set(
+    """extends extending extension encases encasing abuts abutting adjacent displaces displacing
+    compressing surrounding surrounds invading near toward towards into"""
+)
 
 
 def attach(
@@ -39,7 +47,10 @@ def attach(
         if not takers:
             fronted.append(chain)
         for taker in takers:
-            owned[taker] += _fitting(chain, rows[mentions[taker].row])
+            way = words[mentions[taker].stop : chain[0].first]
+            if any(spot.systems for spot in owned[taker]) and not _AWAY.isdisjoint(way):
+                continue  # it lies in the one place and only reaches the other
+            owned[taker] += _fitting(chain, mentions[taker], rows)
     _share(words, mentions, rows, owned, clause_of)
     for at, mention in enumerate(mentions):
         if not any(not spot.is_modifier for spot in owned[at]):
@@ -56,12 +67,21 @@ def _numbering(length: int, clauses: Sequence[int]) -> list[int]:
     return numbers
 
 
-def _fitting(chain: Chain, row: Abnormality) -> list[Spot]:
-    """The places of a chain where this abnormality can lie."""
+def lies_elsewhere(mention: Mention, spots: Sequence[Spot], row: Abnormality) -> bool:
+    """Whether a bare word ("effusion") is told of an organ that its abnormality is not of."""
+    organs = [spot.systems - {"modifier"} for spot in spots if not spot.is_side]
+    return (
+        mention.kind == "bare" and any(organs) and not any(o & set(row.systems) for o in organs)
+    )
+
+
+def _fitting(chain: Chain, mention: Mention, rows: Sequence[Abnormality]) -> list[Spot]:
+    """The places of a chain where this abnormality can lie; those of a bare word all count."""
+    systems = set(rows[mention.row].systems)
     return [
         spot
         for spot in chain
-        if spot.is_side or spot.is_modifier or (spot.systems - {"modifier"}) & set(row.systems)
+        if mention.kind == "bare" or spot.is_side or spot.is_modifier or spot.systems & systems
     ]
 
 
@@ -76,7 +96,7 @@ def _takers(
     fits = [
         at
         for at, mention in enumerate(mentions)
-        if clause_of[mention.first] == clause_of[first] and _fitting(chain, rows[mention.row])
+        if clause_of[mention.first] == clause_of[first] and _fitting(chain, mention, rows)
     ]
     inside = [at for at in fits if mentions[at].first < stop and first < mentions[at].stop]
     after = [at for at in fits if mentions[at].first >= stop]
@@ -105,21 +125,33 @@ def _share(
     """Hand places along findings that are joined: back to the left, then on to the right."""
     neighbours = list(pairwise(range(len(mentions))))
     back, on = [(a, b) for a, b in reversed(neighbours)], [(b, a) for a, b in neighbours]
-    for one, other in (*back, *on):
-        needs = not any(not spot.is_modifier for spot in owned[one])
-        if (
-            needs
-            and owned[other]
-            and _are_joined(words, mentions[one], mentions[other], clause_of)
-        ):
-            owned[one] += _fitting(tuple(owned[other]), rows[mentions[one].row])
+    for joined in (_touch, _are_joined, _is_linked):
+        for one, other in (*back, *on):
+            if (
+                owned[other]
+                and not any(spot.is_precise for spot in owned[one])
+                and clause_of[mentions[one].first] == clause_of[mentions[other].first]
+                and joined(words, mentions[one], mentions[other])
+            ):
+                owned[one] += _fitting(tuple(owned[other]), mentions[one], rows)
 
 
-def _are_joined(words: Sequence[str], a: Mention, b: Mention, clause_of: Sequence[int]) -> bool:
-    if clause_of[a.first] != clause_of[b.first]:
-        return False
-    between = words[min(a.stop, b.stop) : max(a.first, b.first)]
+def _between(words: Sequence[str], a: Mention, b: Mention) -> Sequence[str]:
+    return words[min(a.stop, b.stop) : max(a.first, b.first)]
+
+
+def _touch(words: Sequence[str], a: Mention, b: Mention) -> bool:
+    return not _between(words, a, b)
+
+
+def _are_joined(words: Sequence[str], a: Mention, b: Mention) -> bool:
+    between = _between(words, a, b)
     return _WALLS.isdisjoint(between) and len(between) <= 6
+
+
+def _is_linked(words: Sequence[str], a: Mention, b: Mention) -> bool:
+    """Whether `a` is what `b` may be: "opacity in the left base, consistent with atelectasis"."""
+    return b.first < a.first and not _LINKS.isdisjoint(_between(words, a, b)[-5:])
 
 
 def _from_front(
@@ -135,7 +167,7 @@ def _from_front(
             for chain in reversed(fronted)
             if chain[0].first < mention.first
             and clause_of[chain[0].first] == clause_of[mention.first]
-            and (spots := _fitting(chain, rows[mention.row]))
+            and (spots := _fitting(chain, mention, rows))
         ),
         [],
     )

@@ -20,9 +20,7 @@ def clause_starts(words: Sequence[str]) -> list[int]:
     """Where clauses start: at hard breaks, and at the last soft break before a second verb."""
     starts, verb_seen = [0], False
     for at, word in enumerate(words):
-        if word in _HARD and not (
-            word == ":" and at + 1 < len(words) and words[at + 1].isdigit()
-        ):
+        if word in _HARD and not _continues(words, at):
             starts.append(at)
             verb_seen = False
         elif word in _VERBS and words[at - 1] not in _RELATIVE:
@@ -32,6 +30,13 @@ def clause_starts(words: Sequence[str]) -> list[int]:
                     starts.append(cut)
             verb_seen = True
     return starts
+
+
+def _continues(words: Sequence[str], at: int) -> bool:
+    """An image number ("5:106"), or the second half of "not only ... but"."""
+    if words[at] == ":":
+        return any(word[0].isdigit() for word in words[at + 1 : at + 2])
+    return words[at] == "but" and "only" in words[:at]
 
 
 def _cut_before(words: Sequence[str], verb: int, start: int) -> int | None:

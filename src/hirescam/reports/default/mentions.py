@@ -13,7 +13,7 @@ class Role(NamedTuple):
     """What a phrase is to an abnormality: a name, half of a pair, or a likeness to ignore."""
 
     row: int
-    kind: str  # "term", "normal", "not", "of", "word"
+    kind: str  # "term", "bare", "normal", "not", "of", "word"
     pair: int = -1
 
 
@@ -24,7 +24,7 @@ class Mention(NamedTuple):
     stop: int
     row: int
     parts: tuple[Part, ...]
-    normal: bool = False
+    kind: str = "term"
 
 
 def phrase_roles(rows: Sequence[Abnormality]) -> list[tuple[str, Role]]:
@@ -32,6 +32,7 @@ def phrase_roles(rows: Sequence[Abnormality]) -> list[tuple[str, Role]]:
     roles: list[tuple[str, Role]] = []
     for at, row in enumerate(rows):
         roles += [(term, Role(at, "term")) for term in row.terms]
+        roles += [(term, Role(at, "bare")) for term in row.bare]
         roles += [(term, Role(at, "normal")) for term in row.normal]
         roles += [(term, Role(at, "not")) for term in row.not_in]
         for pair, near in enumerate(row.near + row.normal_near):
@@ -64,9 +65,9 @@ def _of_row(
         if m.meaning.kind != "not" and not any(f <= m.first and m.stop <= s for f, s in shields)
     ]
     candidates = [
-        Mention(m.first, m.stop, at, ((m.first, m.stop),), m.meaning.kind == "normal")
+        Mention(m.first, m.stop, at, ((m.first, m.stop),), m.meaning.kind)
         for m in own
-        if m.meaning.kind in ("term", "normal")
+        if m.meaning.kind in ("term", "bare", "normal")
     ]
     nears = row.near + row.normal_near
     for word in (m for m in own if m.meaning.kind == "word"):
@@ -82,7 +83,7 @@ def _of_row(
                             parts[1][1],
                             at,
                             parts,
-                            word.meaning.pair >= len(row.near),
+                            "normal" if word.meaning.pair >= len(row.near) else "term",
                         )
                     )
     return _longest(candidates)

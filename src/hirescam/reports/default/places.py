@@ -43,6 +43,11 @@ class Spot:
         """Says a side and no more."""
         return bool(self.sides) and not self.zones and not self.systems - {"modifier"}
 
+    @property
+    def is_precise(self) -> bool:
+        """Says more than how something lies, or that it lies in a lung."""
+        return bool(self.sides or self.zones or self.systems - {"modifier", "lung"})
+
 
 Chain = tuple[Spot, ...]  # places joined by "and" or a comma, with nothing else between them
 

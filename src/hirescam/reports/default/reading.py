@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from hirescam.reports.default.attachment import attach
+from hirescam.reports.default.attachment import attach, lies_elsewhere
 from hirescam.reports.default.clauses import clause_starts
 from hirescam.reports.default.mentions import Mention, Role, find_mentions, phrase_roles
 from hirescam.reports.default.phrases import Match, Phrasebook
@@ -77,7 +77,7 @@ class Reader:
         for at, (mention, own) in enumerate(zip(mentions, spots, strict=True)):
             row = self._rows[mention.row]
             status = _status(mention, row, effects_on(mention.parts, scopes))
-            if status is None:
+            if status is None or lies_elsewhere(mention, own, row):
                 continue
             start, end = words.starts[mention.first], words.ends[mention.stop - 1]
             locations = self._locations(row, own, lies_in)
@@ -146,7 +146,7 @@ def _entries(vocabulary: Vocabulary) -> list[tuple[str, Role | Place | Cue]]:
 def _status(mention: Mention, row: Abnormality, effects: frozenset[str]) -> Status | None:
     if effects & _DROPPED or ("past" in effects and not row.lasting):
         return None
-    if mention.normal:
+    if mention.kind == "normal":
         return None if "absent" in effects else Status.ABSENT
     if "absent" in effects:
         return Status.ABSENT

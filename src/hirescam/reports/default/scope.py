@@ -41,10 +41,9 @@ def find_scopes(
             scopes.append(Scope(cue.stop, min(cue.stop + 1, end), effect))
         if reach in ("after", "both"):
             last = min([s for s in stops if cue.stop <= s < end], default=end)
-            scopes.append(Scope(cue.stop, _closed(words, cue.stop, last, effect), effect))
+            scopes.append(Scope(cue.first, _closed(words, cue.stop, last, effect), effect))
         if reach in ("before", "both"):
-            first = max([s + 1 for s in stops if start <= s < cue.first], default=start)
-            scopes.append(Scope(first, cue.first, effect))
+            scopes.append(Scope(start, cue.first, effect))
         if reach == "query":
             scopes.append(Scope(_segment(words, cue.first, start), cue.first, effect))
     return scopes

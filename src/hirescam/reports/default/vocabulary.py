@@ -46,6 +46,7 @@ class Abnormality(Row):
     """How an abnormality is named, where it lies by definition, and what it includes."""
 
     terms: Phrases = ()
+    bare: Phrases = ()  # terms that name it unless a place elsewhere is told
     near: tuple[Near, ...] = ()
     normal: Phrases = ()  # phrases that say it is absent
     normal_near: tuple[Near, ...] = ()

@@ -1,5 +1,7 @@
 """NRRD and MetaImage: place, and damage that ITK passes over or only prints."""
 
+import zlib
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -7,6 +9,7 @@ import SimpleITK as sitk
 from hirescam import errors
 from hirescam.ct.files import read_volume
 from make import volume
+from make_dicom import PLANTED
 
 FORMATS = [".nrrd", ".nhdr", ".mha", ".mhd"]
 
@@ -105,3 +108,153 @@ def test_voxels_elsewhere_on_the_disk_are_refused(tmp_path, refused):
     path.write_text(path.read_text().replace("scan.zraw", "../scan.zraw"))
     (tmp_path / "scan.zraw").rename(tmp_path.parent / "scan.zraw")
     refused(path, errors.ReadError, "not in one file beside it")
+
+
+def nrrd(path, *, data=bytes(16), **changed):
+    """A detached or attached NRRD of 2×2×2 zeros; fields are changed, or left out by None."""
+    fields = {
+        "type": "short",
+        "dimension": "3",
+        "space": "left-posterior-superior",
+        "sizes": "2 2 2",
+        "space directions": "(1,0,0) (0,1,0) (0,0,1)",
+        "endian": "little",
+        "encoding": "raw",
+        "space origin": "(0,0,0)",
+    } | {name.replace("_", " "): value for name, value in changed.items()}
+    lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+    path.write_bytes("\n".join(["NRRD0004", *lines, "\n"]).encode() + data)
+    return path
+
+
+def metaimage(path, *, data=bytes(16), **changed):
+    """A MetaImage of 2×2×2 zeros; fields are changed, or left out by None."""
+    fields = {
+        "ObjectType": "Image",
+        "NDims": "3",
+        "BinaryData": "True",
+        "TransformMatrix": "1 0 0 0 1 0 0 0 1",
+        "Offset": "0 0 0",
+        "ElementSpacing": "1 1 1",
+        "DimSize": "2 2 2",
+        "ElementType": "MET_SHORT",
+    } | {name: value for name, value in changed.items() if name != "ElementDataFile"}
+    fields["ElementDataFile"] = changed.get("ElementDataFile", "LOCAL")
+    lines = [f"{name} = {value}" for name, value in fields.items() if value is not None]
+    path.write_bytes("\n".join([*lines, ""]).encode() + data)
+    return path
+
+
+ELSEWHERE = [
+    "../scan.raw",
+    "/etc/passwd",
+    "sub/scan.raw",
+    "missing.raw",
+    "LIST",
+    "s%02d.raw 0 1 1",
+]
+TRAPS = {  # writer, fields, error, said
+    "NRRD in no known space": (
+        nrrd, {"space": "scanner-xyz"}, errors.GeometryError, "none of left-posterior-superior"
+    ),
+    "NRRD without directions": (
+        nrrd, {"space_directions": None}, errors.GeometryError, "lacks `space directions`"
+    ),
+    "NRRD in metres": (
+        nrrd, {"space_units": '"m" "m" "m"'}, errors.GeometryError, "`space units` are not mm"
+    ),
+    "NRRD of quantised values": (nrrd, {"old_min": "-1000"}, errors.VoxelError, "quantised"),
+    "NRRD as text": (nrrd, {"encoding": "text"}, errors.ReadError, "neither raw nor by gzip"),
+    "NRRD with skipped bytes": (nrrd, {"byte_skip": "8"}, errors.ReadError, "neither raw nor"),
+    "NRRD with bytes left": (
+        nrrd, {"data": bytes(18)}, errors.ReadError, "holds 18 bytes of voxels"
+    ),
+    "NRRD of terabytes": (
+        nrrd, {"sizes": "99999 99999 99999"}, errors.VoxelError, "at most 2147483648"
+    ),
+    "MetaImage without spacing": (
+        metaimage, {"ElementSpacing": None}, errors.GeometryError, "no ElementSpacing"
+    ),
+    "MetaImage without directions": (
+        metaimage, {"TransformMatrix": None}, errors.GeometryError, "no TransformMatrix"
+    ),
+    "MetaImage with a scaling": (
+        metaimage, {"ElementToIntensityFunctionSlope": "2"}, errors.VoxelError, "is 2"
+    ),
+    "MetaImage as text": (
+        metaimage, {"BinaryData": "False"}, errors.ReadError, "voxels as text"
+    ),
+    "MetaImage with bytes left": (
+        metaimage, {"data": bytes(18)}, errors.ReadError, "holds 18 bytes of voxels"
+    ),
+    "MetaImage of terabytes": (
+        metaimage, {"DimSize": "99999 99999 99999"}, errors.VoxelError, "at most 2147483648"
+    ),
+}  # fmt: skip
+SUFFIXES = {nrrd: ".nrrd", metaimage: ".mha"}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_what_itk_would_guess_is_refused(trap, tmp_path, refused, capfd):
+    make, fields, error, said = TRAPS[trap]
+    refused(make(tmp_path / f"scan{SUFFIXES[make]}", **fields), error, said)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("make", [nrrd, metaimage])
+def test_nothing_changed_is_read(make, tmp_path):
+    assert read_volume(make(tmp_path / f"scan{SUFFIXES[make]}")).shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_voxels_anywhere_but_in_one_file_beside_are_refused(name, tmp_path, refused):
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    for place in (tmp_path, folder / "sub"):
+        (place / "scan.raw").write_bytes(bytes(16))
+    beside = "not in one file beside it"
+    refused(metaimage(folder / "a.mhd", ElementDataFile=name), errors.ReadError, beside)
+    refused(nrrd(folder / "a.nhdr", data_file=name), errors.ReadError, beside)
+    refused(nrrd(folder / "b.nrrd", datafile=name), errors.ReadError, beside)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+def test_sheared_directions_are_refused_or_repaired(suffix, tmp_path, refused):
+    path = tmp_path / f"scan{suffix}"
+    if suffix == ".nrrd":
+        nrrd(path, space_directions="(1,0,0) (0,1,0) (0,0.268,1)")
+    else:
+        metaimage(path, TransformMatrix="1 0 0 0 1 0 0 0.258819 0.9659258")
+    refused(path, errors.GeometryError, "15.0", "off right angles")
+    assert "15.0" in read_volume(path, on_bad_geometry="repair").repairs[0]
+
+
+@pytest.mark.parametrize("make", [nrrd, metaimage])
+def test_compressed_voxels_that_grow_as_no_scan_does_are_refused(make, tmp_path, refused):
+    size, lengths = 1 << 30, "1024 1024 512"
+    packer = zlib.compressobj(1, wbits=31)
+    data = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
+    fields = (
+        {"sizes": lengths, "encoding": "gzip"}
+        if make is nrrd
+        else {"DimSize": lengths, "CompressedData": "True"}
+    )
+    path = make(tmp_path / f"scan{SUFFIXES[make]}", data=data, **fields)
+    refused(path, errors.ReadError, f"announces {size} bytes", "over 200 times")
+
+
+@pytest.mark.parametrize("make", [nrrd, metaimage])
+def test_free_text_appears_nowhere(make, tmp_path, refused, caplog, capfd):
+    fields = (
+        {"content": PLANTED, "PatientName:=": PLANTED, "# Patient": PLANTED}
+        if make is nrrd
+        else {"Comment": PLANTED, "PatientName": PLANTED, "Name": PLANTED}
+    )
+    path = make(tmp_path / f"scan{SUFFIXES[make]}", **fields)
+    scan = read_volume(path)
+    assert PLANTED not in repr(scan)
+    assert PLANTED.encode() not in scan.to_nifti(tmp_path / "out.nii").read_bytes()
+    path.write_bytes(path.read_bytes()[:-3])
+    refused(path, errors.ReadError)
+    assert capfd.readouterr() == ("", "")
+    assert PLANTED not in caplog.text

@@ -35,9 +35,14 @@ def noise(values):
     return np.random.default_rng(0).uniform(-1000, 800, values.shape)
 
 
+def padded(values):
+    """Stored numbers, but for the padding that was taken for HU."""
+    return np.where(values < -1000, -1000, values + 1024)
+
+
 TRAPS = {
     "stored numbers": (lambda it: it + 1024, "1024 too high"),
-    "padded stored numbers": (lambda it: np.where(it < -1000, -1000, it + 1024), "1024 too high"),
+    "padded stored numbers": (padded, "1024 too high"),
     "stored numbers of CT-RATE": (lambda it: it + 8192, "8192 too high"),
     "rescaled twice": (lambda it: it - 1024, "1024 too low"),
     "rescaled twice, then clipped": (lambda it: np.clip(it - 1024, -1000, 1000), "soft tissue"),
@@ -60,11 +65,10 @@ def volume_of(values, spacing=(2.0, 1.0, 1.0)):
 
 
 @pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("clipped", [False, True], ids=["whole", "clipped to ±1000"])
-def test_real_scans_pass(name, clipped):
+def test_real_scans_pass_whole_and_clipped(name):
     scan = read_volume(shared_data("ct", name))
-    values = np.clip(scan.voxels, -1000, 1000) if clipped else scan.voxels
-    check_plausible(Volume(values, scan.affine))
+    check_plausible(scan)
+    check_plausible(Volume(np.clip(scan.voxels, -1000, 1000), scan.affine))
 
 
 @pytest.mark.parametrize("trap", TRAPS)
@@ -79,16 +83,17 @@ def test_a_trap_is_refused_with_its_numbers_and_what_it_could_be(trap):
     assert "give the CT itself" in message
 
 
-@pytest.mark.parametrize("trap", TRAPS)
-@pytest.mark.parametrize("name", ["cip64/ct.nii.gz", "ts_aorta/ct.nii.gz", "elastix/ct.nii.gz"])
-def test_a_trap_made_of_a_real_scan_is_refused(trap, name):
-    values = read_volume(shared_data("ct", name)).voxels.astype(np.float32)
-    with pytest.raises(errors.VoxelError, match="no CT in Hounsfield units"):
-        check_plausible(volume_of(TRAPS[trap][0](values)))
+@pytest.mark.parametrize("name", ["cip64/ct.nii.gz", "ts_aorta/ct.nii.gz"])
+def test_all_traps_made_of_a_real_scan_are_refused(name):
+    values = read_volume(shared_data("ct", name)).voxels[::2, ::2, ::2].astype(np.float32)
+    for trap, (change, _) in TRAPS.items():
+        with pytest.raises(errors.VoxelError, match="no CT in Hounsfield units"):
+            check_plausible(volume_of(change(values)))
+            pytest.fail(trap)
 
 
 @pytest.mark.parametrize("name", [name for name in REAL if name.endswith("ct.nii.gz")])
-@pytest.mark.parametrize("high", [1000, 1024, 3071])
+@pytest.mark.parametrize("high", [1000, 3071])
 def test_an_x_ray_stretched_to_hu_is_refused(name, high):
     scan = read_volume(shared_data("ct", name))
     rays = (np.clip(scan.voxels, -1000, 2000) + 1000.0).sum(axis=1, keepdims=True)

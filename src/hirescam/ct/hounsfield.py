@@ -51,7 +51,7 @@ def _wrapped(number: float) -> np.int16:
 
 def check_three_axes(shape: Sequence[int]) -> None:
     """Refuse what is not one three-dimensional scan."""
-    if len(shape) != 3 or 0 in shape:
+    if len(shape) != 3 or min(shape) < 1:
         raise VoxelError(
             f"has {len(shape)} axes {tuple(shape)}, expected 3 of at least 1 voxel: "
             f"give one 3-D scan alone"

@@ -11,6 +11,7 @@ _VERBS = word_set(
 )
 _PLURAL_VERBS = word_set("are were have appear remain")
 _RELATIVE = word_set("that which who where")
+_AUXILIARIES = word_set("is are was were be been being has have had")
 _SOFT = frozenset((",", "and", "while", "whereas", "with"))
 _HARD = frozenset((";", ":", "but", "however", "although", "though", "except", "yet"))
 _NEW_SUBJECT = word_set("the there a an this these no")
@@ -23,7 +24,7 @@ def clause_starts(words: Sequence[str]) -> list[int]:
         if word in _HARD and not _continues(words, at):
             starts.append(at)
             verb_seen = False
-        elif word in _VERBS and words[at - 1] not in _RELATIVE:
+        elif word in _VERBS and words[at - 1] not in _RELATIVE | _AUXILIARIES:
             if verb_seen:
                 cut = _cut_before(words, at, starts[-1])
                 if cut is not None:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from hirescam.reports.default.words import singular
 
+# "scarringatelectasis": de-identified reports have lost slashes between words
+_SHORTEST_HALF = 4
 _PART = re.compile(r"\(([^()]*)\)|([^\s()-]+)")
 
 
@@ -50,6 +52,7 @@ class Phrasebook:
     ) -> None:
         self._tree: _Branch = _Branch()
         self._prefixes: set[str] = set()
+        self._known: set[str] = set()
         for phrase, meaning in entries:
             for words in spell_out(phrase, lists):
                 self._add(words, meaning)
@@ -75,6 +78,7 @@ class Phrasebook:
 
     def _add(self, words: tuple[str, ...], meaning: Any) -> None:
         branch = self._tree
+        self._known.update(words)
         for word in words:
             if word.endswith("*"):
                 self._prefixes.add(word[:-1])
@@ -85,7 +89,17 @@ class Phrasebook:
     def _symbols_of(self, word: str) -> tuple[str, ...]:
         starts = (word[:length] for length in self._lengths if length <= len(word))
         prefixes = [start + "*" for start in starts if start in self._prefixes]
-        return tuple(dict.fromkeys((word, singular(word), *prefixes)))
+        symbols = tuple(dict.fromkeys((word, singular(word), *prefixes)))
+        return symbols + self._fused(word)
+
+    def _fused(self, word: str) -> tuple[str, ...]:
+        """Symbols of two words that stand as one."""
+        for at in range(_SHORTEST_HALF, len(word) - _SHORTEST_HALF + 1):
+            if word[:at] in self._known and not self._known.isdisjoint(
+                rest := self._symbols_of(word[at:])
+            ):
+                return (word[:at], *rest)
+        return ()
 
 
 class _Branch:

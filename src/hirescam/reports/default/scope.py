@@ -10,6 +10,10 @@ _OPENERS = word_set(
     """a an mild mildly moderate small tiny trace minimal large severe unchanged stable new
     persistent there the this these is are residual slight few several multiple"""
 )
+_STOPS = {
+    "stop": ("absent", "uncertain", "hypothetical", "past", "instruction"),
+    "turn": ("absent", "past"),  # "may be due to edema" goes on, "no effusion due to" does not
+}
 _LATE = frozenset(("or", "nor"))
 
 
@@ -26,12 +30,12 @@ def find_scopes(
 ) -> list[Scope]:
     """The reach of every cue: within its clause, and not past words that open something new."""
     cues = _longest(cues)
-    stops = [cue.first for cue in cues if cue.meaning.effect == "stop"]
+    stops = [cue for cue in cues if cue.meaning.effect in _STOPS]
     bounds = [*clauses, len(words)]
     scopes: list[Scope] = []
     for cue in cues:
         effect, reach = cue.meaning.effect, cue.meaning.reach
-        if effect in ("none", "stop"):
+        if effect in ("none", *_STOPS):
             continue
         start = max(b for b in bounds if b <= cue.first)
         end = min(b for b in bounds if b > cue.first)
@@ -40,11 +44,12 @@ def find_scopes(
         if reach == "next":
             scopes.append(Scope(cue.stop, min(cue.stop + 1, end), effect))
         if reach in ("after", "both"):
-            last = min([s for s in stops if cue.stop <= s < end], default=end)
+            ending = (s.first for s in stops if effect in _STOPS[s.meaning.effect])
+            last = min([s for s in ending if cue.stop <= s < end], default=end)
             scopes.append(Scope(cue.first, _closed(words, cue.stop, last, effect), effect))
         if reach in ("before", "both"):
             scopes.append(Scope(start, cue.first, effect))
-        if reach == "query":
+        if reach == "segment":
             scopes.append(Scope(_segment(words, cue.first, start), cue.first, effect))
     return scopes
 

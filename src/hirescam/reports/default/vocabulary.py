@@ -19,9 +19,17 @@ from hirescam.errors import HirescamError
 Phrases = tuple[str, ...]
 System = Literal["lung", "heart", "vessel", "mediastinum", "other"]
 Effect = Literal[
-    "absent", "uncertain", "hypothetical", "family", "past", "instruction", "none", "stop"
+    "absent",
+    "uncertain",
+    "hypothetical",
+    "family",
+    "past",
+    "instruction",
+    "none",
+    "stop",
+    "turn",
 ]
-Reach = Literal["after", "before", "both", "next", "query"]
+Reach = Literal["after", "before", "both", "next", "segment"]
 
 
 class Row(BaseModel):

@@ -3,7 +3,7 @@
 import gzip
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -33,4 +33,5 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             f"cannot write {path}: {error.strerror}; free some space or choose another folder"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()

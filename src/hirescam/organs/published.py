@@ -12,8 +12,8 @@ import cc3d
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
-from hirescam.ct.volume import Volume
-from hirescam.organs.facing import box_on_scan_axes, in_reading_order, on_scan_axes
+from hirescam.ct.volume import Volume, reorient
+from hirescam.organs.facing import READING, box_on_scan_axes, on_scan_axes
 from hirescam.organs.heuristic import heuristic_boxes
 from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks, Verdict
 
@@ -47,7 +47,7 @@ def published(
     If one lung is missing, all three masks are heuristic. A scan without any lung passes as
     coded, with a large central mediastinum; its verdict says so.
     """
-    scan = in_reading_order(volume)
+    scan = reorient(volume, READING)
     lungs = dark_lungs(scan, observe=observe)
     box = _enclosing(lungs)
     failures = _failures(box, scan)

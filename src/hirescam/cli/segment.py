@@ -1,0 +1,116 @@
+"""Find lungs and mediastinum in a scan, or in each scan of a folder; no learned weights."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from hirescam.cli.jobs import Job, list_jobs
+from hirescam.cli.progress import steps
+from hirescam.errors import HirescamError
+
+
+class Method(StrEnum):
+    """How organs are found."""
+
+    robust = "robust"
+    published = "published"
+    published_as_printed = "published-as-printed"
+
+
+def run(
+    scan: Annotated[
+        Path, Argument(help="one scan; with a folder as --out, a folder of scans too")
+    ],
+    out: Annotated[
+        Path, Option("--out", "-o", help=".nii.gz file for one scan, folder for many")
+    ] = Path("organs.nii.gz"),
+    method: Annotated[Method, Option(help="how organs are found")] = Method.robust,
+    external: Annotated[
+        Path | None,
+        Option(help="take another program's masks: NIfTI, DICOM SEG or a folder of NIfTI"),
+    ] = None,
+    table: Annotated[
+        str | None,
+        Option(help="what those masks mean: totalsegmentator, lungmask …, a TOML or JSON file"),
+    ] = None,
+    preview: Annotated[
+        Path | None, Option(help="draw the organs too: .png file for one scan, folder for many")
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="print the results as JSON")] = False,
+) -> None:
+    """Segment each scan; one that fails does not stop the rest."""
+    results: dict[str, dict[str, Any]] = {}
+    failures: dict[str, str] = {}
+    with steps() as step:
+        jobs = list_jobs(scan, out, preview=preview, masks=external)
+        for number, job in enumerate(jobs, start=1):
+            step(f"segmenting {job.scan.name} ({number} of {len(jobs)})")
+            try:
+                results[str(job.out)] = _segment(job, method.value, table)
+            except HirescamError as error:
+                failures[job.scan.name] = str(error)
+    if as_json:
+        print(json.dumps({"segmented": results, "failed": failures}, indent=2))
+    else:
+        for path, record in results.items():
+            print("\n".join([path, *_told(record)]))
+    _refuse(failures, of=len(jobs))
+
+
+def _segment(job: Job, method: str, table: str | None) -> dict[str, Any]:
+    """Read, segment and write one scan; its record."""
+    from hirescam.ct.files import read_volume
+    from hirescam.organs.external import import_organs
+    from hirescam.organs.files import organ_record, save_organs
+    from hirescam.organs.segment import segment_organs
+    from hirescam.organs.steps import keep_steps
+
+    volume = read_volume(job.scan)
+    kept: dict[str, Any] = {}
+    observe = keep_steps(kept) if job.preview else None
+    if job.masks:
+        masks = import_organs(job.masks, volume, table or _asked_for())
+    else:
+        masks = segment_organs(volume, method, observe=observe)
+    save_organs(masks, job.out)
+    if job.preview:
+        from hirescam.drawing.organs import write_preview
+
+        write_preview(job.preview, volume, masks, kept)
+    return organ_record(masks)
+
+
+def _asked_for() -> str:
+    from hirescam.organs.mask_table import TABLES
+
+    raise HirescamError(
+        f"masks are numbers without a meaning: say what they stand for with --table, one of "
+        f"{', '.join(TABLES)}, or a .toml or .json file"
+    )
+
+
+def _told(record: dict[str, Any]) -> list[str]:
+    """One line for each organ, and one for each reason to doubt it."""
+    lines = []
+    for organ, facts in record["organs"].items():
+        verdict = (
+            "trusted" if facts["trusted"] else "heuristic" if facts["heuristic"] else "doubtful"
+        )
+        lines.append(
+            f"  {organ.replace('_', ' '):<14} {facts['volume_ml']:>7.0f} mL  {verdict}"
+        )
+        lines += [f"    {reason}" for reason in facts["reasons"]]
+    return lines
+
+
+def _refuse(failures: dict[str, str], *, of: int) -> None:
+    """End with the reason, or with one line for each of many."""
+    if failures and of == 1:
+        raise HirescamError(*failures.values())
+    if failures:
+        print(*failures.values(), sep="\n", file=sys.stderr)
+        raise HirescamError(f"{len(failures)} of {of} scans failed: {', '.join(failures)}")

@@ -23,7 +23,7 @@ def write_series(
     folder, scan, *, change=lambda header, index: None, slope=1.0, intercept=-1024.0
 ):
     """Write each slice of `scan` to a file; `change` may spoil the header of each before."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.affine
     slice_mm, row_mm, column_mm = scan.spacing_mm
     common = {

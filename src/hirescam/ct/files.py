@@ -74,10 +74,17 @@ def _reader(path: Path) -> str:
     for suffix, reader in READERS.items():
         if path.name.lower().endswith(suffix):
             return reader
+    if _begins_as_dicom(path):
+        return DICOM_READER
     raise UnknownFormatError(
-        f"no reader knows this kind of file: give a folder with one DICOM series, "
+        f"no reader knows this kind of file: give a folder that holds a DICOM series, "
         f"or a file ending in {', '.join(READERS)}"
     )
+
+
+def _begins_as_dicom(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(132).endswith(b"DICM")
 
 
 def _check_values(volume: Volume) -> None:

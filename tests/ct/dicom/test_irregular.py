@@ -84,7 +84,11 @@ IRREGULAR = {
         None,
     ),
     "flat slope": (setting(RescaleSlope=0), (VoxelError, "RescaleSlope of 0"), None),
-    "another unit": (setting(RescaleType="US"), (VoxelError, "Hounsfield"), None),
+    "another unit": (
+        setting(RescaleType="US"),
+        (VoxelError, "RescaleType", "--assume-hu"),
+        None,
+    ),
     "all of another modality": (
         setting(Modality="MR"),
         (ReadError, "none an original CT", "holds no CT slices"),
@@ -195,12 +199,19 @@ def test_values_without_rescale_are_taken_as_hu_only_if_told_so(keyword, tmp_pat
     write_series(tmp_path / "scan", SCAN, intercept=0, change=_signed_without(keyword))
     read = read_volume(tmp_path / "scan", assume_hu=True)
     assert np.array_equal(read.voxels[::-1], SCAN.voxels)
-    assert "7 slices state no rescale" in read.repairs[0]
+    assert "7 slices do not say that they are in Hounsfield units" in read.repairs[0]
+
+
+def test_an_unspecified_unit_is_taken_as_hu_only_if_told_so(tmp_path):
+    write_series(tmp_path / "scan", SCAN, change=setting(RescaleType="US"))
+    read = read_volume(tmp_path / "scan", assume_hu=True)
+    assert np.array_equal(read.voxels[::-1], SCAN.voxels)
+    assert len(read.repairs) == 1
 
 
 def test_slices_with_and_without_rescale_are_never_mixed(tmp_path, refused):
     write_series(tmp_path / "scan", SCAN, change=without("RescaleSlope", of=[2, 3]))
-    refused(tmp_path / "scan", VoxelError, "2 of 7 slices have no rescale", assume_hu=True)
+    refused(tmp_path / "scan", VoxelError, "2 of 7 slices do not say", assume_hu=True)
 
 
 def _signed_without(keyword):

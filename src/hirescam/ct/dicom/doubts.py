@@ -65,13 +65,13 @@ def check_inverted(planes: Sequence[Plane], repairs: Repairs) -> None:
 
 def record_assumed(planes: Sequence[Plane], repairs: Repairs) -> None:
     """Put on record that values were taken as HU; refuse if only some slices leave it open."""
-    assumed = sum(plane.rescale is None for plane in planes)
+    assumed = sum(plane.hu_assumed for plane in planes)
     if 0 < assumed < len(planes):
         raise VoxelError(
-            f"{assumed} of {len(planes)} slices have no rescale and the others have one, so "
-            f"that their values differ in unit: {AGAIN}"
+            f"{assumed} of {len(planes)} slices do not say that they are in Hounsfield units "
+            f"and the others do, so that their units may differ: {AGAIN}"
         )
     if assumed:
         repairs.made.append(
-            f"{assumed} slices state no rescale: their values were taken as Hounsfield units"
+            f"{assumed} slices do not say that they are in Hounsfield units: they were taken so"
         )

@@ -41,8 +41,7 @@ def check_padding(planes: Iterable[Plane], repairs: Repairs) -> None:
         found = padding_range(plane.header)
         if found is None:
             continue
-        slope, intercept = plane.rescale or (1.0, 0.0)
-        highest_hu = max(end * slope + intercept for end in found)
+        highest_hu = max(end * plane.slope + plane.intercept for end in found)
         if highest_hu > _HIGHEST_AIR_HU:
             repairs.make(
                 f"padding of up to {highest_hu:.0f} HU was taken for air, which also turns "

@@ -78,11 +78,11 @@ def _rescaled(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
     stored = _stored(plane, stream)
     padding = is_padding(stored, plane.header)
     if not padding.any():
-        return hounsfield(stored, *(plane.rescale or ()))
+        return hounsfield(stored, plane.slope, plane.intercept)
     lowest = stored[~padding].min(
         initial=stored.max()
     )  # of no matter, and fits if the rest does
-    values = hounsfield(np.where(padding, lowest, stored), *(plane.rescale or ()))
+    values = hounsfield(np.where(padding, lowest, stored), plane.slope, plane.intercept)
     return np.where(padding, values.dtype.type(AIR_HU), values)
 
 

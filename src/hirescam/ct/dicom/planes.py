@@ -17,10 +17,7 @@ AGAIN = "export the series again as CT"
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """One slice: where it lies in LPS and how it is scaled; its pixels still in the file.
-
-    `rescale` is slope and intercept, and None where the file states none.
-    """
+    """One slice: where it lies in LPS and how it is scaled; its pixels still in the file."""
 
     header: Header
     frame: int
@@ -29,7 +26,9 @@ class Plane:
     position_mm: Float64[np.ndarray, "3"]
     cosines: Float64[np.ndarray, "6"]  # where a row leads, then where a column leads
     spacing_mm: Float64[np.ndarray, "2"]
-    rescale: tuple[float, float] | None
+    slope: float
+    intercept: float
+    hu_assumed: bool  # because the file does not say so
 
     @property
     def order(self) -> tuple[float, float]:
@@ -105,6 +104,7 @@ def _plane(header: Header, frame: int, *, assume_hu: bool) -> Plane:
     rows, columns = whole(header, "Rows") or 0, whole(header, "Columns") or 0
     if rows < 1 or columns < 1:
         raise VoxelError(f"has no Rows or no Columns, expected both: {AGAIN}")
+    slope, intercept, hu_assumed = _rescale(header, frame, assume_hu=assume_hu)
     return Plane(
         header,
         frame,
@@ -113,7 +113,9 @@ def _plane(header: Header, frame: int, *, assume_hu: bool) -> Plane:
         position_mm=_needed(header, frame, "ImagePositionPatient", 3),
         cosines=_needed(header, frame, "ImageOrientationPatient", 6),
         spacing_mm=_needed(header, frame, "PixelSpacing", 2),
-        rescale=_rescale(header, frame, assume_hu=assume_hu),
+        slope=slope,
+        intercept=intercept,
+        hu_assumed=hu_assumed,
     )
 
 
@@ -126,23 +128,24 @@ def _needed(
     return found
 
 
-def _rescale(header: Header, frame: int, *, assume_hu: bool) -> tuple[float, float] | None:
-    unit = value(header, frame, "RescaleType") or _HOUNSFIELD[0]
-    if unit not in _HOUNSFIELD and not assume_hu:
-        raise VoxelError(
-            f"is not scaled to Hounsfield units: {AGAIN}, or take its values as HU "
-            f"(assume_hu=True, --assume-hu)"
-        )
+def _rescale(header: Header, frame: int, *, assume_hu: bool) -> tuple[float, float, bool]:
+    """Slope, intercept, and whether that they lead to HU is an assumption."""
     slope = numbers(header, frame, "RescaleSlope", 1)
     intercept = numbers(header, frame, "RescaleIntercept", 1)
-    if slope is None or intercept is None:
-        if assume_hu:
-            return None
-        missing = "RescaleSlope" if slope is None else "RescaleIntercept"
+    unit = value(header, frame, "RescaleType") or _HOUNSFIELD[0]
+    flaws = {
+        "no RescaleSlope": slope is None,
+        "no RescaleIntercept": intercept is None,
+        "another RescaleType than HU": unit not in _HOUNSFIELD,
+    }
+    found = [flaw for flaw, applies in flaws.items() if applies]
+    if found and not assume_hu:
         raise VoxelError(
-            f"has no {missing}, so that its values may not be Hounsfield units: {AGAIN}, or "
-            f"take them as HU (assume_hu=True, --assume-hu)"
+            f"has {' and '.join(found)}, so that its values may not be Hounsfield units: "
+            f"{AGAIN}, or take them as HU (assume_hu=True, --assume-hu)"
         )
+    if slope is None or intercept is None:
+        return 1.0, 0.0, bool(found)
     if slope[0] == 0:
         raise VoxelError(f"has a RescaleSlope of 0: {AGAIN}")
-    return float(slope[0]), float(intercept[0])
+    return float(slope[0]), float(intercept[0]), bool(found)

@@ -98,7 +98,7 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Source:
 
 
 def _may_hold_slices(name: str) -> bool:
-    return not name.startswith(".") and name.upper() not in _NEVER_SLICES
+    return name == ".." or not (name.startswith(".") or name.upper() in _NEVER_SLICES)
 
 
 def _check_count(files: int) -> None:

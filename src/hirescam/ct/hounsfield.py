@@ -31,7 +31,7 @@ def hounsfield(
         whole *= _wrapped(slope)  # is right all the same
         whole += _wrapped(intercept)
         return whole
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused as such
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite and NaN are refused as such
         values = stored.astype(np.float64) * slope + intercept
         fits = _fits(_ends(values)) and np.array_equal(values, np.rint(values))
         return values.astype(np.int16 if fits else np.float32)

@@ -24,6 +24,7 @@ _MIRRORED = (-1100.0, -1030.0)
 
 _GREY_LEVELS = 256
 _SPACING_MM = (0.05, 20.0)
+_FARTHEST_MM = 10_000.0  # tables move by two metres
 _SAMPLES_PER_AXIS = 128
 
 # What the values could be: if undone, they would be plausible.
@@ -44,20 +45,30 @@ def check_plausible(volume: Volume) -> None:
     """Refuse what cannot be a CT of a person in HU: pictures, raw, inverted, normalised values.
 
     Raises `VoxelError` with what was found, what was expected and what the values could be
-    instead; `GeometryError` for voxels of no human size. Some 50 ms, whatever the scan's size.
+    instead; `GeometryError` for voxels of no human size or place. Takes some 50 ms.
     """
-    if not all(_SPACING_MM[0] <= spacing <= _SPACING_MM[1] for spacing in volume.spacing_mm):
-        found = " × ".join(f"{spacing:.4g}" for spacing in volume.spacing_mm)
-        raise GeometryError(
-            f"voxels lie {found} mm apart, expected {_SPACING_MM[0]:g} to {_SPACING_MM[1]:g}: "
-            f"write the scan again with its spacing in mm"
-        )
+    _check_size(volume)
     values = sample(volume.voxels)
     fault = find_fault(values)
     if fault:
         raise VoxelError(
             f"is no CT in Hounsfield units: {fault}, and values run from {values.min():g} to "
             f"{values.max():g}{_guess(values)}: give the CT itself, rescaled to HU once"
+        )
+
+
+def _check_size(volume: Volume) -> None:
+    if not all(_SPACING_MM[0] <= spacing <= _SPACING_MM[1] for spacing in volume.spacing_mm):
+        found = " × ".join(f"{spacing:.4g}" for spacing in volume.spacing_mm)
+        raise GeometryError(
+            f"voxels lie {found} mm apart, expected {_SPACING_MM[0]:g} to {_SPACING_MM[1]:g}: "
+            f"write the scan again with its spacing in mm"
+        )
+    far_mm = np.abs(volume.affine[:3, 3]).max()
+    if far_mm > _FARTHEST_MM:
+        raise GeometryError(
+            f"its first voxel lies {far_mm:.4g} mm from the scanner's centre, expected at most "
+            f"{_FARTHEST_MM:g}: write the scan again with its place in mm"
         )
 
 

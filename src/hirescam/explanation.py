@@ -11,6 +11,7 @@ from torch import Tensor
 
 import hirescam
 from hirescam.ct.grid import Cells, cell_affine, onto, tiled_cells
+from hirescam.ct.plausible import check_plausible
 from hirescam.ct.prepare import network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError
@@ -103,12 +104,18 @@ def explain(
     *,
     method: Method = "hirescam",
     geometry: Geometry = "receptive-field",
+    any_values: bool = False,
 ) -> Explanation:
     """Say for every label of `model` how likely it is in `volume` and which places made it so.
 
     All labels cost one forward pass. `geometry` places the map's cells in the patient: where
     their receptive fields are centred, or stretched over the slice as in the published figures.
+
+    Raises `VoxelError` for values that cannot be a CT of a person in HU, unless `any_values`
+    are to be explained, such as a phantom's.
     """
+    if not any_values:
+        check_plausible(volume)
     placed = place(volume, model.preparation)
     network = model.network
     device = next(network.parameters()).device

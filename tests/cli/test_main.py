@@ -13,16 +13,17 @@ from PIL import Image
 
 from hirescam.export.nifti import write_map_nifti
 from hirescam.models.files import save_model
+from hirescam.simulate.chest import simulate
 from make import volume
 from make_models import small_model
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with a small model and a scan of noise."""
+    """A folder with a small model and a simulated chest."""
     folder = tmp_path_factory.mktemp("home")
     save_model(small_model(), folder / "small.model")
-    scan = volume((40, 60, 60), spacing=(1.5, 3, 3))
+    scan = simulate(0, spacing_mm=(6.0, 6.0, 6.0)).volume
     write_map_nifti(folder / "scan.nii.gz", scan.voxels.astype(np.float32), scan.affine)
     return folder
 
@@ -55,6 +56,12 @@ def test_json_is_for_machines(home, tmp_path):
     assert summary["provenance"]["precision"] == "bf16"
 
 
+def noise(folder):
+    scan = volume((40, 60, 60), spacing=(1.5, 3, 3))
+    write_map_nifti(folder / "noise.nii.gz", scan.voxels.astype(np.float32), scan.affine)
+    return "noise.nii.gz"
+
+
 def four_dimensional(folder):
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 4, 2), np.int16), np.eye(4)), folder / "4d.nii.gz")
     return "4d.nii.gz"
@@ -82,6 +89,7 @@ REFUSED = {
     "a picture given as a CT": (picture, "png"),
     "a 4D NIfTI": (four_dimensional, "4"),
     "voxels that are not numbers": (not_numbers, "64"),
+    "noise": (noise, "no CT in Hounsfield units"),
 }
 
 

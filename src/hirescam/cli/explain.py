@@ -8,10 +8,13 @@ from typer import Argument, Option
 
 from hirescam.cli.choices import Geometry, Method, Precision
 from hirescam.cli.progress import steps
+from hirescam.cli.reading import AssumeHu, BadGeometry, OnBadGeometry, Sandbox, Series, read
 
 
 def run(
-    scan: Annotated[Path, Argument(help="DICOM folder, NIfTI, NRRD, MHA or RAD-ChestCT NPZ")],
+    scan: Annotated[
+        Path, Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY or RAD-ChestCT NPZ")
+    ],
     model: Annotated[
         Path | None, Option(help="model file; left out, the one that `hirescam demo` trained")
     ] = None,
@@ -30,6 +33,13 @@ def run(
         bool, Option("--compile", help="compile the network first; needs a C++ compiler")
     ] = False,
     device: Annotated[str, Option(help="cpu, cuda, cuda:1 …")] = "cpu",
+    series: Series = None,
+    on_bad_geometry: BadGeometry = OnBadGeometry.error,
+    assume_hu: AssumeHu = False,
+    sandbox: Sandbox = False,
+    any_values: Annotated[
+        bool, Option("--any-values", help="explain values that no CT of a person has, too")
+    ] = False,
     on_scan: Annotated[
         bool, Option("--on-scan", help="also write each map on the scan's own grid")
     ] = False,
@@ -44,7 +54,13 @@ def run(
         import hirescam
         from hirescam.home import demo_model_path
 
-        volume = hirescam.read_volume(scan)
+        volume = read(
+            scan,
+            series=series,
+            on_bad_geometry=on_bad_geometry,
+            assume_hu=assume_hu,
+            sandbox=sandbox,
+        )
         step("reading the model")
         fast = hirescam.accelerate(
             hirescam.load_model(model or demo_model_path()),
@@ -53,7 +69,9 @@ def run(
             device=device,
         )
         step("explaining")
-        found = hirescam.explain(fast, volume, method=method.value, geometry=geometry.value)
+        found = hirescam.explain(
+            fast, volume, method=method.value, geometry=geometry.value, any_values=any_values
+        )
         step("writing the summary")
         folder = hirescam.write_summary(
             found, out, labels=label, on_scan=on_scan, overwrite=overwrite

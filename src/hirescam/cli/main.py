@@ -10,6 +10,7 @@ from hirescam.errors import HirescamError
 COMMANDS = {
     "explain": "hirescam.cli.explain",
     "audit": "hirescam.cli.audit",
+    "series": "hirescam.cli.series",
     "info": "hirescam.cli.info",
     "demo": "hirescam.cli.demo",
 }

@@ -11,7 +11,7 @@ from hirescam.drawing.colours import UNIT, Scale
 from hirescam.drawing.findings import Finding
 from hirescam.explanation import Explanation
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 DISCLAIMER = "For research, not for diagnosis."
 
 
@@ -41,6 +41,7 @@ def record(
             "spacing_mm": list(found.scan.spacing_mm),
             "orientation": found.scan.orientation,
             "sha256": scan_sha256,
+            "repairs": list(found.scan.repairs),
         },
         "map_grid": {
             "shape": list(found.raw_maps.shape[1:]),

@@ -111,16 +111,16 @@ def test_a_missing_column_is_named_with_those_there_are(reports):
 
 
 def test_a_file_of_another_kind_is_told_what_can_be_read(tmp_path):
-    with pytest.raises(ReadError, match=r"give \.csv, \.jsonl, .*or a folder of \.txt"):
+    with pytest.raises(ReadError, match=r"an existing \.csv, \.jsonl, .*folder of \.txt"):
         read_reports(tmp_path / "reports.docx")
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 @pytest.mark.parametrize("format", ["long", "wide", "80"])
 def test_the_same_reports_give_the_same_bytes(reports, format, ending):
-    outs = [reports / f"{jobs}{ending}" for jobs in (1, 2)]
-    for jobs, out in enumerate(outs, 1):
-        label_file(Source(reports / "reports.csv"), out, SARLE, format=format, jobs=jobs)
+    outs = [reports / f"{turn}{ending}" for turn in (1, 2)]
+    for out in outs:
+        label_file(Source(reports / "reports.csv"), out, SARLE, format=format)
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 

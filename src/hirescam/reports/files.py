@@ -28,12 +28,7 @@ def read_reports(
     """
     if path.is_dir():
         return _folder(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None or not path.is_file():
-        raise ReadError(
-            f"{path} is not a file of reports: give {', '.join(_READERS)}, or a folder of .txt"
-        )
-    rows = reader(path)
+    rows = read_rows(path)
     first = next(rows, None)
     if first is None:
         return iter(())
@@ -47,6 +42,20 @@ def read_reports(
         (_name(row.get(id_column)) or f"row {number}", _text(row.get(text_column)))
         for number, row in enumerate(chain([first], rows), 1)
     )
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Each row of a table by its columns' names; a row that cannot be read is empty.
+
+    Raises `ReadError` for a file that is no such table.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None or not path.is_file():
+        raise ReadError(
+            f"{path} cannot be read: give an existing {', '.join(_READERS)}, or for reports a "
+            f"folder of .txt"
+        )
+    return reader(path)
 
 
 def _name(value: object) -> str:

@@ -48,7 +48,10 @@ class Explains(Protocol):
 
 @dataclass(frozen=True)
 class VocabularyRow:
-    """A row of a vocabulary, its terms, and whether its example gives what it must."""
+    """A row of a vocabulary, what its example must give and gives, and what never matches.
+
+    `terms` suffice alone, `parts` only together with others.
+    """
 
     table: str
     name: str
@@ -56,6 +59,8 @@ class VocabularyRow:
     example: str
     expected: tuple[str, ...]
     given: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -62,6 +62,8 @@ class Matrix:
         hits = self._search.hits(text)
         found = self._search.mentioned(hits)
         by_size = dict(self._by_size(text))
+        if not (found or by_size):
+            return
         abnormalities = found & self._here
         for entry in by_size:
             abnormalities |= 1 << entry

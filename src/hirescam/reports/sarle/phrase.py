@@ -43,6 +43,13 @@ def joined(parts: Iterable[Phrase]) -> Phrase:
     return Phrase("".join(p.text for p in parts), [at for p in parts for at in p.at])
 
 
+def tidied(phrase: Phrase) -> Phrase:
+    """The phrase with one space around each of its words."""
+    text = phrase.text
+    tidy = "  " not in text and text.startswith(" ") and text.endswith(" ")
+    return phrase if tidy else spaced(phrase.words())
+
+
 def spaced(words: Iterable[Phrase]) -> Phrase:
     """Words with a space before each and one behind the last, so that terms may ask for one."""
     text, at = [""], list[int]()

@@ -5,10 +5,11 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from hirescam.reports.profile import LeftOut
+from hirescam.reports.profile import LeftOut, VocabularyRow
+from hirescam.reports.sarle.check import checked_rows
 from hirescam.reports.sarle.indication import expanded
 from hirescam.reports.sarle.matrix import Matrix, Mention
-from hirescam.reports.sarle.phrase import NOWHERE, Phrase, spaced, whole
+from hirescam.reports.sarle.phrase import NOWHERE, Phrase, tidied, whole
 from hirescam.reports.sarle.rules import apply_rules, removals
 from hirescam.reports.sarle.sentences import cleaned, places, sentences
 from hirescam.reports.sarle.vocabulary import Kind, Vocabulary, read_vocabulary
@@ -61,16 +62,21 @@ class SarleProfile:
             for first, stop in _runs(taken, places(sentence))
         ]
 
+    def vocabulary_rows(self) -> list[VocabularyRow]:
+        """Every row of the vocabulary, its example tried."""
+        return checked_rows(self.vocabulary)
+
     def _read(self, sentence: str) -> tuple[Mention, ...]:
         """What a sentence mentions; the words are looked up in the sentence as it was given."""
-        plain, mentions = whole(cleaned(sentence)), list[Mention]()
-        for part in expanded(plain, self.vocabulary):
-            phrase = spaced(apply_rules(_padded(part), self._rules).words())
-            mentions += [
-                mention._replace(start=start, end=end)
-                for mention in self._matrix.read(phrase.text)
-                for start, end in [_original(sentence, phrase, mention)]
-            ]
+        origin: Sequence[int]
+        mentions, origin = list[Mention](), range(0)
+        for part in expanded(whole(cleaned(sentence)), self.vocabulary):
+            phrase = tidied(apply_rules(_padded(part), self._rules))
+            for mention in self._matrix.read(phrase.text):
+                origin = origin or places(sentence)
+                letters = phrase.at[mention.start : mention.end]
+                start, end = _whole_words(sentence, letters, origin)
+                mentions.append(mention._replace(start=start, end=end))
         return tuple(mentions)
 
 
@@ -89,19 +95,16 @@ def _runs(taken: set[int], origin: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield origin[start], origin[stop] + 1
 
 
-def _original(sentence: str, phrase: Phrase, mention: Mention) -> tuple[int, int]:
-    """The whole words in the sentence from which a mention's letters came."""
-    letters = [
-        at
-        for at, letter in zip(
-            phrase.at[mention.start : mention.end],
-            phrase.text[mention.start : mention.end],
-            strict=True,
-        )
-        if letter != " "
-    ]
-    origin = places(sentence)
-    start, end = origin[min(letters)], origin[max(letters)] + 1
+def _whole_words(
+    sentence: str, letters: Iterable[int], origin: Sequence[int]
+) -> tuple[int, int]:
+    """The words of the sentence from which letters of its cleaned form came."""
+    known = [at for at in letters if at != NOWHERE]
+    start, end = origin[min(known)], origin[max(known)] + 1
+    while start < end and not sentence[start].isalnum():
+        start += 1
+    while start < end and not sentence[end - 1].isalnum():
+        end -= 1
     while start and sentence[start - 1].isalnum():
         start -= 1
     while end < len(sentence) and sentence[end].isalnum():

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _END = re.compile(r"[.!?](?=\s|$)|[\r\n]+")
 _WORD = re.compile(r"\S+")
@@ -29,11 +29,13 @@ def cleaned(sentence: str) -> str:
     return " ".join(sentence.translate(_PLAIN).lower().split()).strip(_EDGE)
 
 
-def places(sentence: str) -> list[int]:
+def places(sentence: str) -> Sequence[int]:
     """Where each character of `cleaned(sentence)` stands in `sentence`."""
-    at, plain = list[int](), sentence.translate(_PLAIN)
-    for word in _WORD.finditer(plain):
-        at += [*range(word.start(), word.end()), word.end()]
+    plain = sentence.translate(_PLAIN)
     kept = " ".join(plain.split())
+    at: Sequence[int] = range(len(plain))
+    if len(kept) < len(plain):
+        words = ((word.start(), word.end()) for word in _WORD.finditer(plain))
+        at = [place for start, end in words for place in range(start, end + 1)]
     start = len(kept) - len(kept.lstrip(_EDGE))
     return at[start : len(kept.rstrip(_EDGE))]

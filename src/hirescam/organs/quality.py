@@ -1,0 +1,86 @@
+"""Quality: measures of each organ's mask against anatomy, and what they say against it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hirescam.organs.masks import ORGANS, Verdict
+from hirescam.organs.sides import BONE_HU
+from hirescam.organs.work_grid import VOXEL_ML, Codes, Field, Mask
+
+DENSE_HU = -300
+
+SIZE_ML = {
+    "right_lung": (700.0, 5000.0),  # from full expiration to emphysema
+    "left_lung": (600.0, 4500.0),
+    "mediastinum": (300.0, 3000.0),
+}
+OTHER = {"right_lung": "left_lung", "left_lung": "right_lung"}
+UNEVEN = 3.0  # times the size of the other lung
+CUT = 0.005  # share of an organ's voxels at the border of the field of view
+DENSE = 0.4  # share of a lung that may be denser than lung
+BONY = 0.01  # least share of bone in the body around
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is judged of each organ: its size, and shares of its voxels from 0 to 1."""
+
+    size_ml: Mapping[str, float]
+    at_border: Mapping[str, float]
+    dense: Mapping[str, float]
+    bone: float
+
+
+def measure(hu: Field, codes: Codes, trunk: Mask) -> Measures:
+    """Sizes, contact with the border, and density of the organs in a work grid."""
+    masks = {organ: codes == code for code, organ in enumerate(ORGANS, start=1)}
+    border = np.ones(codes.shape, bool)
+    border[1:-1, 1:-1, 1:-1] = False
+    level_with_organs = trunk & (codes > 0).any(axis=(1, 2))[:, None, None]
+    return Measures(
+        size_ml={organ: float(mask.sum()) * VOXEL_ML for organ, mask in masks.items()},
+        at_border={organ: _share(border, mask) for organ, mask in masks.items()},
+        dense={organ: _share(hu > DENSE_HU, mask) for organ, mask in masks.items()},
+        bone=_share(hu > BONE_HU, level_with_organs),
+    )
+
+
+def verdicts(measures: Measures) -> dict[str, Verdict]:
+    """For each organ what speaks against its mask; heuristic where nothing was found."""
+    return {
+        organ: Verdict(tuple(_reasons(organ, measures)), heuristic=not measures.size_ml[organ])
+        for organ in ORGANS
+    }
+
+
+def _reasons(organ: str, measures: Measures) -> Iterator[str]:
+    size_ml = measures.size_ml
+    least, most = SIZE_ML[organ]
+    if not size_ml[organ]:
+        yield "not found: the mask shows where it lies in most people"
+        return
+    if not least <= size_ml[organ] <= most:
+        yield f"{size_ml[organ]:.0f} mL, expected {least:.0f} to {most:.0f} mL"
+    if measures.at_border[organ] > CUT:
+        share = measures.at_border[organ]
+        yield f"cut off by the field of view ({share:.1%} of it lies at the border)"
+    if measures.bone < BONY:
+        yield f"no skeleton around ({measures.bone:.1%} of the body is bone): not a patient"
+    other = OTHER.get(organ)
+    if other is None:
+        missing = [lung for lung in OTHER if not size_ml[lung]]
+        if missing:
+            yield f"bounded on one side only: {' and '.join(missing)} not found"
+        return
+    if measures.dense[organ] > DENSE:
+        yield f"{measures.dense[organ]:.0%} of it is dense: diseased, or not lung"
+    if size_ml[organ] * UNEVEN < size_ml[other]:
+        times = size_ml[other] / size_ml[organ]
+        yield f"{times:.1f} times smaller than the {other.replace('_', ' ')}"
+
+
+def _share(part: Mask, whole: Mask) -> float:
+    count = int(whole.sum())
+    return float((part & whole).sum()) / count if count else 0.0

@@ -1,0 +1,81 @@
+"""Robust segmentation: right lung, left lung and mediastinum by anatomy, in millimetres."""
+
+from types import MappingProxyType
+
+import numpy as np
+
+from hirescam.ct.volume import Volume
+from hirescam.organs.airways import airways
+from hirescam.organs.body import body, enclosed_air
+from hirescam.organs.closing import closed
+from hirescam.organs.facing import box_on_scan_axes, on_scan_axes
+from hirescam.organs.lungs import free_air_hu, gas_pockets, lung_pieces
+from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks
+from hirescam.organs.mediastinum import mediastinum
+from hirescam.organs.painted import painted
+from hirescam.organs.quality import measure, verdicts
+from hirescam.organs.sides import midplane, sides
+from hirescam.organs.work_grid import STEP_MM, Mask, WorkGrid, work_grid
+
+# Of six columns over the body's width, the first and the one after the last of each organ.
+_USUAL = MappingProxyType({"right_lung": (0, 3), "left_lung": (3, 6), "mediastinum": (1, 5)})
+
+
+def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
+    """Lungs and mediastinum of any chest CT, however it is turned, cropped or sampled.
+
+    The lungs hold their vessels and what is dense in them. An organ that is not found gets the
+    place that it has in most bodies, and a verdict that says so.
+    """
+    grid = work_grid(volume)
+    hu, see = grid.hu, observe or (lambda name, mask: None)
+    trunk = body(hu)
+    see("body", trunk)
+    air = enclosed_air(hu, trunk)
+    see("air in the body", air)
+    free_hu = free_air_hu(hu, air)
+    tubes = airways(hu, air, lung_pieces(hu, air, free_hu), free_hu)
+    see("airways", tubes)
+    lungs = lung_pieces(hu, air & ~tubes, free_hu)
+    lungs = lung_pieces(hu, lungs & ~gas_pockets(hu, lungs, free_hu), free_hu)
+    see("aerated lungs", lungs)
+    middle = midplane(hu, trunk, tubes)
+    codes = closed(sides(hu, lungs, middle), tubes)
+    see("lungs", codes > 0)
+    codes[mediastinum(hu, codes, trunk | tubes, middle)] = ORGANS.index("mediastinum") + 1
+    judged = verdicts(measure(hu, codes, trunk))
+    usual = _usual_boxes(grid, trunk)
+    return OrganMasks(
+        on_scan_axes(painted(grid, codes, tubes), volume.affine),
+        volume.affine,
+        method="robust",
+        verdicts=judged,
+        boxes={
+            organ: box_on_scan_axes(usual[organ], grid.scan.shape, volume.affine)
+            for organ, verdict in judged.items()
+            if verdict.heuristic
+        },
+    )
+
+
+def _usual_boxes(grid: WorkGrid, trunk: Mask) -> dict[str, Box]:
+    """Where organs lie in most chests: sixths of the body's width, of the scan without a body.
+
+    Draelos and Carin, arXiv:2011.08891, who took sixths of the scan.
+    """
+    scale = np.divide(STEP_MM, grid.scan.spacing_mm)
+    extent = trunk if trunk.any() else np.ones_like(trunk)
+    low, high = (
+        np.rint(edge * scale).astype(int)
+        for edge in (np.argwhere(extent).min(axis=0), np.argwhere(extent).max(axis=0) + 1)
+    )
+    high = np.minimum(high, grid.scan.shape)
+    columns = np.rint(np.linspace(low[2], high[2], 7)).astype(int)
+    return {
+        organ: (
+            slice(int(low[0]), int(high[0])),
+            slice(int(low[1]), int(high[1])),
+            slice(int(columns[first]), int(columns[last])),
+        )
+        for organ, (first, last) in _USUAL.items()
+    }

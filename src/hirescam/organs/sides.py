@@ -1,0 +1,97 @@
+"""Sides: which of the lungs' air is right and which is left, also where the lungs touch."""
+
+import cc3d
+import edt
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from hirescam.organs.work_grid import STEP_MM, VOXEL_ML, Codes, Field, Mask
+
+RIGHT, LEFT = 1, 2
+
+BONE_HU = 180
+_SPINE_MM = (18.0, 8.0)  # vertebra and spinous process reach further back than an aorta
+_LASTING = 0.08
+_ASTRIDE = 0.12  # of a piece's air across the midplane: more, and it holds both lungs
+_PIECE_ML = 20.0
+_THINNER = ((-350, 0), (-500, 2), (-600, 3), (-650, 4), (-700, 6), (-750, 8), (-750, 12))
+_JUNCTION_MM = 40.0  # around the midplane, where lungs that touch are parted along the ridge
+
+
+def midplane(hu: Field, trunk: Mask, trachea: Mask) -> float:
+    """Where the spine lies along `left`: bone that stays in place from slice to slice.
+
+    Without one in view, the trachea; without that, the middle of the body.
+    """
+    rows, columns = np.nonzero(trunk.any(axis=0))
+    if not len(rows):
+        return hu.shape[2] / 2
+    lasting = np.mean((hu > BONE_HU) & trunk, axis=0, dtype=np.float32)
+    lasting[: round(0.6 * rows.max() + 0.4 * rows.min())] = 0
+    spine = ndimage.gaussian_filter(lasting, np.divide(_SPINE_MM, STEP_MM))
+    if spine.max() > _LASTING:
+        return float(np.unravel_index(spine.argmax(), spine.shape)[1])
+    if trachea.any():
+        return float(np.nonzero(trachea)[2].mean())
+    return float(columns.min() + columns.max()) / 2
+
+
+def sides(hu: Field, lungs: Mask, middle: float) -> Codes:
+    """1 in the right lung, 2 in the left.
+
+    Air is thinned until no piece reaches far across the midplane; the pieces then grow back
+    together, least dense air first, and meet at the membranes between the lungs. A lung that
+    no thinning parts stays one, on the side of its larger share.
+    """
+    for limit, radius_mm in _THINNER:
+        air = lungs & (hu < limit)
+        if radius_mm:
+            air = edt.edt(air, anisotropy=(STEP_MM,) * 3, parallel=2) > radius_mm
+        markers, astride = _marked(air, middle)
+        if not astride:
+            break
+    return _regrown(hu, lungs, markers, middle)
+
+
+def _marked(air: Mask, middle: float) -> tuple[Codes, bool]:
+    """Each sizeable piece on its side, and whether one of them lies on both."""
+    pieces = cc3d.connected_components(
+        cc3d.dust(air, threshold=int(_PIECE_ML / VOXEL_ML), connectivity=6), connectivity=6
+    )
+    size = np.bincount(pieces.ravel()).astype(float)
+    right = np.bincount(pieces[..., : round(middle)].ravel(), minlength=len(size)) / size
+    code = np.where(right > 0.5, RIGHT, LEFT).astype(np.uint8)
+    code[0] = 0
+    across = np.minimum(right, 1 - right)[1:]
+    return code[pieces], bool((across > _ASTRIDE).any())
+
+
+def _regrown(hu: Field, lungs: Mask, markers: Codes, middle: float) -> Codes:
+    if not markers.any():
+        return _halved(lungs, middle)
+    if np.unique(markers).size == 2:
+        return np.where(lungs, markers.max(), 0).astype(np.uint8)
+    out = markers.copy()
+    rest = lungs & (markers == 0)
+    right, left = (_distance(markers == code) for code in (RIGHT, LEFT))
+    out[rest] = np.where(right[rest] <= left[rest], RIGHT, LEFT)
+    contested = rest & (np.maximum(right, left) < _JUNCTION_MM)
+    if contested.any():
+        box = ndimage.find_objects(contested.astype(np.uint8))[0]
+        seeds = np.where(contested[box], 0, out[box])
+        out[box] = watershed(hu[box], seeds, mask=lungs[box])
+    return out
+
+
+def _distance(mask: Mask) -> Float[np.ndarray, "down back left"]:
+    return edt.edt(~mask, anisotropy=(STEP_MM,) * 3, parallel=2)
+
+
+def _halved(lungs: Mask, middle: float) -> Codes:
+    """Scraps of lung too small to have markers, by the midplane."""
+    out = np.where(lungs, LEFT, 0).astype(np.uint8)
+    right = out[..., : round(middle)]
+    right[right > 0] = RIGHT
+    return out

@@ -9,6 +9,8 @@ import torch
 from hirescam.ct.files import read_volume
 from make_dicom import PLANTED
 
+NPZ_PLACE = '{"spacing_mm": [1, 1, 1], "orientation": "SAR"}'
+
 
 @pytest.fixture
 def refused():
@@ -37,6 +39,7 @@ def write():
             nib.save(nib.Nifti1Image(voxels.T, np.eye(4), dtype=voxels.dtype), path)
         elif path.suffix == ".npz":
             np.savez_compressed(path, ct=voxels)
+            path.with_suffix(".json").write_text(NPZ_PLACE)
         else:
             sitk.WriteImage(sitk.GetImageFromArray(voxels), path)
         return path

@@ -69,6 +69,21 @@ def test_a_sidecar_tells_of_another_grid(tmp_path):
     assert (scan.spacing_mm, scan.orientation) == ((5, 1, 1), "SPL")
 
 
+@pytest.mark.parametrize(
+    "voxels",
+    [
+        np.full((2, 3, 4), 1001, np.int16),
+        np.full((2, 3, 4), -1024, np.int16),
+        np.ones((2, 3, 4)),
+    ],
+    ids=["above 1000", "below −1000", "float64"],
+)
+def test_what_rad_chestct_cannot_hold_has_no_known_place(voxels, tmp_path, refused):
+    np.savez(tmp_path / "scan.npz", ct=voxels)
+    said = "int16 from -1000 to 1000", "write scan.json beside it", '"orientation": "IPL"'
+    refused(tmp_path / "scan.npz", errors.GeometryError, str(voxels.dtype), *said)
+
+
 def test_what_would_inflate_as_no_scan_does_is_refused_before_memory_is_taken(
     tmp_path, refused
 ):

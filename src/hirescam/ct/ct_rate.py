@@ -23,7 +23,7 @@ from hirescam.ct.refusal import refusing
 from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError, ReadError, VoxelError
 
-_NAME = re.compile(r"(train|valid)_\d+_[a-z]+_\d+\.nii(\.gz)?")
+CT_RATE_NAME = re.compile(r"(train|valid)_\d+_[a-z]+_\d+\.nii(\.gz)?")
 _TABLES = {"train": "train_metadata.csv", "valid": "validation_metadata.csv"}
 _NUMBERS = {  # column: how many numbers it holds; nothing else of the table is read
     "RescaleSlope": 1,
@@ -64,7 +64,7 @@ def read_ct_rate(path: str | Path, metadata: str | Path | None = None) -> Volume
 
 def check_not_raw(path: Path, voxels: Shaped[np.ndarray, "slice row column"]) -> None:
     """Refuse a volume of CT-RATE whose values are stored numbers, as in its first release."""
-    if _NAME.fullmatch(path.name) and (fault := find_fault(sample(voxels))):
+    if CT_RATE_NAME.fullmatch(path.name) and (fault := find_fault(sample(voxels))):
         raise VoxelError(
             f"is named as a volume of CT-RATE, whose first release keeps stored numbers "
             f"({fault}): read it with hirescam.ct.ct_rate.read_ct_rate and its metadata table"
@@ -72,7 +72,7 @@ def check_not_raw(path: Path, voxels: Shaped[np.ndarray, "slice row column"]) ->
 
 
 def _published_table(path: Path) -> Path:
-    named = _NAME.fullmatch(path.name)
+    named = CT_RATE_NAME.fullmatch(path.name)
     table = _TABLES[named[1]] if named else "train_metadata.csv"
     for folder in path.parents:
         if (folder / "metadata" / table).is_file():

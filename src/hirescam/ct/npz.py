@@ -8,14 +8,18 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+from jaxtyping import Shaped
+
 from hirescam.ct.limits import check_inflation
 from hirescam.ct.npy import placed, read_array
-from hirescam.ct.sidecar import Sidecar, read_sidecar, sidecar_path
+from hirescam.ct.sidecar import EXAMPLE, Sidecar, read_sidecar, sidecar_path
 from hirescam.ct.volume import Volume
-from hirescam.errors import ReadError
+from hirescam.errors import GeometryError, ReadError
 
 KEY = "ct"
 SPACING_MM = 0.8
+_LOWEST_HU, _HIGHEST_HU = -1000, 1000
 # The first voxel is the origin, for the files do not say where the patient lay.
 _PUBLISHED = Sidecar(spacing_mm=(SPACING_MM,) * 3, orientation="IPL")
 
@@ -23,11 +27,24 @@ _PUBLISHED = Sidecar(spacing_mm=(SPACING_MM,) * 3, orientation="IPL")
 def read_npz(path: Path) -> Volume:
     """Array `ct`: 0.8 mm cubes, slices to the feet, rows to the back, columns to the left.
 
-    An array of another grid has a sidecar that says so, as .npy files have.
+    Values that RAD-ChestCT cannot hold are of another grid: they need a sidecar that tells it,
+    as .npy files do, or are a `GeometryError`.
     """
     if not zipfile.is_zipfile(path):
         raise ReadError("is not a zip archive, as NPZ is: save the array with numpy.savez")
-    sidecar = read_sidecar(path) if sidecar_path(path).exists() else _PUBLISHED
+    stored = _stored(path)
+    if sidecar_path(path).exists():
+        return placed(stored, read_sidecar(path))
+    if stored.dtype != np.int16 or stored.min() < _LOWEST_HU or stored.max() > _HIGHEST_HU:
+        raise GeometryError(
+            f"holds {stored.dtype} from {stored.min():g} to {stored.max():g}, but RAD-ChestCT, "
+            f"whose place is known, int16 from {_LOWEST_HU} to {_HIGHEST_HU}: write "
+            f"{sidecar_path(path).name} beside it, such as {EXAMPLE}"
+        )
+    return placed(stored, _PUBLISHED)
+
+
+def _stored(path: Path) -> Shaped[np.ndarray, "slice row column"]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if f"{KEY}.npy" not in names:
@@ -38,6 +55,4 @@ def read_npz(path: Path) -> Volume:
         member = archive.getinfo(f"{KEY}.npy")
         check_inflation(member.file_size, member.compress_size)
         with archive.open(member) as stream:
-            return placed(
-                read_array(cast(BufferedIOBase, stream), held=member.file_size), sidecar
-            )
+            return read_array(cast(BufferedIOBase, stream), held=member.file_size)

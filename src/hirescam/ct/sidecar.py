@@ -11,7 +11,7 @@ from hirescam.ct.axes import affine_towards
 from hirescam.errors import GeometryError, ReadError
 
 _LONGEST_BYTES = 1 << 16
-_EXAMPLE = '{"spacing_mm": [1.0, 0.7, 0.7], "orientation": "IPL"}'
+EXAMPLE = '{"spacing_mm": [1.0, 0.7, 0.7], "orientation": "IPL"}'
 
 _Three = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 _Four = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
@@ -63,7 +63,7 @@ def read_sidecar(path: Path) -> Sidecar:
     if not sidecar.is_file():
         raise GeometryError(
             f"says nothing of its place in the patient: write {sidecar.name} beside it, such "
-            f"as {_EXAMPLE} for slices to the feet, rows to the back, columns to the left"
+            f"as {EXAMPLE} for slices to the feet, rows to the back, columns to the left"
         )
     if sidecar.stat().st_size > _LONGEST_BYTES:
         raise ReadError(f"{sidecar.name} beside it is no sidecar, but {_LONGEST_BYTES}+ bytes")
@@ -74,5 +74,5 @@ def read_sidecar(path: Path) -> Sidecar:
         wrong = ", ".join(sorted(known & set(Sidecar.model_fields))) or "what it says"
         raise GeometryError(
             f"{sidecar.name} beside it is wrong in {wrong}: give spacing_mm and orientation, "
-            f"or affine alone, such as {_EXAMPLE}"
+            f"or affine alone, such as {EXAMPLE}"
         ) from None

@@ -1,8 +1,5 @@
 """NRRD and MetaImage, read by SimpleITK once their headers leave it nothing to guess."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ from hirescam.ct.hounsfield import check_three_axes, hounsfield
 from hirescam.ct.limits import announced_bytes
 from hirescam.ct.lps import affine_from_lps
 from hirescam.ct.metaimage import metaimage_payload
+from hirescam.ct.muted import muted
 from hirescam.ct.nrrd import nrrd_payload
 from hirescam.ct.payload import check_payload
 from hirescam.ct.volume import Volume
@@ -30,29 +28,16 @@ def read_itk(path: Path) -> Volume:
     payload = _PAYLOADS[path.suffix.lower()](path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    with _muted():
+    with muted():
         reader.ReadImageInformation()
     _check(reader)
     check_payload(payload, announced=announced_bytes(reader.GetSize(), _voxel_bytes(reader)))
-    with _muted():
+    with muted():
         image = reader.Execute()
     planes = [hounsfield(plane) for plane in sitk.GetArrayViewFromImage(image)]
     steps = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine = affine_from_lps(np.array(image.GetOrigin()), *steps.T[::-1])
     return Volume(np.stack(planes), affine)
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Nothing that C++ prints reaches the terminal: what matters of it is raised as well."""
-    terminal = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 def _check(reader: sitk.ImageFileReader) -> None:

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom import dcmread
-from pydicom.pixels import get_decoder
-from pydicom.uid import JPEGLSLossless, RLELossless
 from scipy.spatial.transform import Rotation
 
 from hirescam import errors
@@ -152,14 +149,3 @@ def test_eight_bit_slices_are_refused(tmp_path, refused):
 
     write_series(tmp_path / "scan", SCAN, change=eight)
     refused(tmp_path / "scan", errors.VoxelError, "8-bit (uint8)")
-
-
-@pytest.mark.skipif(get_decoder(JPEGLSLossless).is_available, reason="a decoder is installed")
-def test_a_missing_decoder_names_the_extra_that_brings_it(tmp_path):
-    for file in write_series(tmp_path / "scan", SCAN):
-        header = dcmread(file)
-        header.compress(RLELossless)
-        header.file_meta.TransferSyntaxUID = JPEGLSLossless
-        header.save_as(file)
-    with pytest.raises(errors.MissingPackageError, match=r'pip install "hirescam\[dicom\]"'):
-        read_volume(tmp_path / "scan")

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
+from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import (
+    MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEGLSLossless,
     RLELossless,
 )
 
 from hirescam.ct.files import read_volume
-from hirescam.errors import ReadError, VoxelError
+from hirescam.errors import MissingPackageError, ReadError, VoxelError
 from make import volume
 from make_dicom import setting, write_series, zipped
 
@@ -162,3 +165,24 @@ def test_sequences_nested_deeper_than_any_scan_are_refused(tmp_path, refused):
     at = data.find(b"\x28\x00\x02\x00US")
     first.write_bytes(data[:at] + opened * 5000 + data[at:])
     refused(tmp_path / "scan", ReadError, "000.dcm: is nested deeper")
+
+
+@pytest.mark.parametrize(
+    ("syntax", "error", "phrase"),
+    [
+        (JPEGLSLossless, MissingPackageError, r'pip install "hirescam\[dicom\]"'),
+        (HTJ2KLossless, ReadError, "as no package here decodes"),
+        (MPEG2MPML, ReadError, "as no package here decodes"),
+    ],
+)
+def test_a_missing_decoder_is_told_before_anything_is_decoded(
+    syntax, error, phrase, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Decoder, "is_available", property(lambda decoder: False))
+    for file in write_series(tmp_path / "scan", SCAN):
+        compressed(RLELossless)(file)
+        header = dcmread(file)
+        header.file_meta.TransferSyntaxUID = syntax
+        header.save_as(file)
+    with pytest.raises(error, match=phrase):
+        read_volume(tmp_path / "scan")

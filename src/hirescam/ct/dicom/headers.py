@@ -125,7 +125,7 @@ def _syntax(stream: Stream) -> UID:
         raise ReadError(
             "has no TransferSyntaxUID that says how it is encoded: export it again as DICOM"
         )
-    return UID(syntax)
+    return UID(str(syntax))
 
 
 def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:

@@ -1,6 +1,7 @@
 """Pixels: each slice decoded and rescaled by its own header, several at a time."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from io import SEEK_END
 from typing import Any
 
@@ -8,6 +9,12 @@ import numpy as np
 from jaxtyping import Shaped
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.uid import (
+    JPEG2000,
+    JPEG2000Lossless,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+)
 
 from hirescam.ct.dicom.codestream import stated_size
 from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, in_threads, pixel_stream
@@ -17,10 +24,17 @@ from hirescam.ct.dicom.sources import Stream
 from hirescam.ct.dicom.values import frames, whole
 from hirescam.ct.hounsfield import hounsfield
 from hirescam.ct.limits import check_inflation
+from hirescam.ct.muted import muted
 from hirescam.ct.refusal import refusing
 from hirescam.ct.volume import AIR_HU
 from hirescam.errors import MissingPackageError, ReadError, VoxelError
 
+_JPEG_2000 = (JPEG2000Lossless, JPEG2000)
+_BY_EXTRA = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *_JPEG_2000)
+_PREFERRED = {  # to GDCM, which pydicom takes first and which prints on the terminal
+    **dict.fromkeys(_JPEG_2000, "pillow"),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
+}
 _BITS = ("BitsAllocated", "BitsStored", "PixelRepresentation")
 
 
@@ -43,7 +57,9 @@ def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
                 else:
                     fractions[index] = values
 
-    in_threads(fill, files.items())
+    by_gdcm = any(header.syntax in JPEGTransferSyntaxes for header in files)
+    with muted() if by_gdcm else nullcontext():
+        in_threads(fill, files.items())
     if not fractions:
         return voxels
     exact = voxels.astype(np.float32)
@@ -63,9 +79,9 @@ def _decoder(header: Header) -> Decoder:
     try:
         decoder = get_decoder(header.syntax)
     except NotImplementedError:
-        raise ReadError(
-            "is encoded as no package here decodes: export the series uncompressed"
-        ) from None
+        decoder = None
+    if decoder is None or not (decoder.is_available or header.syntax in _BY_EXTRA):
+        raise ReadError("is encoded as no package here decodes: export the series uncompressed")
     if not decoder.is_available:
         raise MissingPackageError(
             f"decoding {header.syntax.name} needs an optional package: "
@@ -111,6 +127,8 @@ def _stored(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
     stream.seek(header.pixels_at)
     check = _check_compressed if header.syntax.is_encapsulated else _check_native
     check(plane, stream, frame_bytes)
+    plugin = _PREFERRED.get(header.syntax, "")
+    options["decoding_plugin"] = plugin if plugin in decoder.available_plugins else ""
     return decoder.as_array(stream, index=plane.frame, raw=True, **options)[0]
 
 

@@ -19,6 +19,7 @@ _THINGS = (
     "granuloma",
 )
 _LARGE = {"nodule": "nodulegr1cm", "lymph_node": "lymphadenopathy"}
+_SMALLER = {larger: name for name, larger in _LARGE.items()}
 _LARGE_MM = 10.0
 
 
@@ -32,7 +33,16 @@ class Told:
         """The findings of the next sentence, with what it leaves to this one filled in."""
         if reading.refers:
             return Told(tuple(self._told_more(reading)))
-        return Told(tuple((offset, self._placed(stated)) for stated in reading.stated))
+        stated = [self._placed(each) for each in reading.stated]
+        again = next(
+            (new for new, old in zip(stated, reading.stated, strict=True) if new != old), None
+        )
+        if again is not None:  # "the mass is cavitary": so is the cavity where the mass is
+            stated = [
+                each if each.named else each._replace(locations=again.locations, named=True)
+                for each in stated
+            ]
+        return Told(tuple((offset, each) for each in stated))
 
     def _told_more(self, reading: Reading) -> list[Placed]:
         more: list[Placed] = []
@@ -51,6 +61,9 @@ class Told:
         if stated.named or not stated.definite:
             return stated
         for _, before in self.findings:
-            if before.named and before.abnormality == stated.abnormality:
+            if before.named and before.abnormality in (
+                stated.abnormality,
+                _SMALLER.get(stated.abnormality),
+            ):
                 return stated._replace(locations=before.locations, named=True)
         return stated

@@ -2,28 +2,22 @@
 
 A place just before a finding describes it ("left basilar atelectasis"), one after it follows a
 preposition ("nodule in the right upper lobe"), and one that opens a clause holds for what comes
-("in both lungs, nodules and ..."). Findings joined by "and" share a place that only one names.
+("in both lungs, nodules and ..."). See sharing.py for findings that are told together.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 from hirescam.reports.default.mentions import Mention
 from hirescam.reports.default.places import Chain, Spot
 from hirescam.reports.default.vocabulary import Abnormality
 from hirescam.reports.default.words import word_set
 
-_JOINTS = frozenset(
-    ("and", ",", "or", "with", "/", "as", "well", "also", "associated", "nor", "&")
-)
-_WALLS = word_set(
+JOINTS = word_set("and , or with / as well also associated nor & andor")
+WALLS = word_set(
     """is are was were has have had in at of on within along involving from there which that
     seen noted observed detected present ( ) : ; near over through to measuring extending
-    throughout around about adjacent"""
-)
-_LINKS = word_set(
-    """representing represents represent consistent compatible keeping reflecting suggesting
-    suggestive suspicious likely favoring favored secondary"""
+    throughout around about"""
 )
 _AWAY = word_set(
     """extends extending extension encases encasing abuts abutting adjacent displaces displacing
@@ -31,143 +25,84 @@ _AWAY = word_set(
 )
 
 
-def attach(
-    words: Sequence[str],
-    mentions: Sequence[Mention],
-    chains: Sequence[Chain],
-    rows: Sequence[Abnormality],
-    clauses: Sequence[int],
-) -> list[list[Spot]]:
-    """The places of each mention, in the order of `mentions`."""
-    owned: list[list[Spot]] = [[] for _ in mentions]
-    fronted: list[Chain] = []
-    clause_of = _numbering(len(words) + 1, clauses)
+@dataclass(frozen=True)
+class Scene:
+    """One sentence: its words, the clause of each word, and the findings that it mentions."""
+
+    words: Sequence[str]
+    clause_of: Sequence[int]
+    mentions: Sequence[Mention]
+    rows: Sequence[Abnormality]
+
+    def fitting(self, spots: Sequence[Spot], at: int) -> list[Spot]:
+        """The places where mention `at` can lie; for a bare word, all.
+
+        A word of the finding's own name ("interstitial lung disease") is no place of its own.
+        """
+        mention, row = self.mentions[at], self.rows[self.mentions[at].row]
+        bare, systems = mention.kind == "bare", set(row.systems)
+        return [
+            spot
+            for spot in spots
+            if (bare or spot.is_side or spot.is_modifier or spot.systems & systems)
+            and (
+                bare
+                or spot.is_precise
+                or not row.lies_in
+                or not mention.first <= spot.first < mention.stop
+            )
+        ]
+
+
+def attach(scene: Scene, chains: Sequence[Chain]) -> tuple[list[list[Spot]], list[Chain]]:
+    """The places of each mention, and those that none took."""
+    owned: list[list[Spot]] = [[] for _ in scene.mentions]
+    free: list[Chain] = []
     for chain in chains:
-        takers = _takers(words, mentions, chain, rows, clause_of)
+        takers = _takers(scene, chain)
         if not takers:
-            fronted.append(chain)
-        for taker in takers:
-            way = words[mentions[taker].stop : chain[0].first]
-            if any(spot.systems for spot in owned[taker]) and not _AWAY.isdisjoint(way):
+            free.append(chain)
+        for at in takers:
+            way = scene.words[scene.mentions[at].stop : chain[0].first]
+            if any(spot.systems for spot in owned[at]) and not _AWAY.isdisjoint(way):
                 continue  # it lies in the one place and only reaches the other
-            owned[taker] += _fitting(chain, mentions[taker], rows)
-    _share(words, mentions, rows, owned, clause_of)
-    for at, mention in enumerate(mentions):
-        if not any(not spot.is_modifier for spot in owned[at]):
-            owned[at] += _from_front(mention, fronted, rows, clause_of)
-    return owned
+            owned[at] += scene.fitting(chain, at)
+    return owned, free
 
 
-def _numbering(length: int, clauses: Sequence[int]) -> list[int]:
-    numbers, current = [], -1
-    starts = set(clauses)
-    for at in range(length):
-        current += at in starts
-        numbers.append(current)
-    return numbers
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def lies_elsewhere(mention: Mention, spots: Sequence[Spot], row: Abnormality) -> bool:
     """Whether a bare word ("effusion") is told of an organ that its abnormality is not of."""
     organs = [spot.systems - {"modifier"} for spot in spots if not spot.is_side]
-    return (
-        mention.kind == "bare" and any(organs) and not any(o & set(row.systems) for o in organs)
-    )
+    here = set(row.systems)
+    return mention.kind == "bare" and any(organs) and not any(organ & here for organ in organs)
 
 
-def _fitting(chain: Chain, mention: Mention, rows: Sequence[Abnormality]) -> list[Spot]:
-    """The places of a chain where this abnormality can lie; those of a bare word all count."""
-    systems = set(rows[mention.row].systems)
-    return [
-        spot
-        for spot in chain
-        if mention.kind == "bare" or spot.is_side or spot.is_modifier or spot.systems & systems
-    ]
-
-
-def _takers(
-    words: Sequence[str],
-    mentions: Sequence[Mention],
-    chain: Chain,
-    rows: Sequence[Abnormality],
-    clause_of: Sequence[int],
-) -> list[int]:
+def _takers(scene: Scene, chain: Chain) -> list[int]:
     first, stop = chain[0].first, chain[-1].stop
     fits = [
         at
-        for at, mention in enumerate(mentions)
-        if clause_of[mention.first] == clause_of[first] and _fitting(chain, mention, rows)
+        for at, mention in enumerate(scene.mentions)
+        if scene.clause_of[mention.first] == scene.clause_of[first] and scene.fitting(chain, at)
     ]
-    inside = [at for at in fits if mentions[at].first < stop and first < mentions[at].stop]
-    after = [at for at in fits if mentions[at].first >= stop]
-    before = [at for at in fits if mentions[at].stop <= first]
+    spans = {at: scene.mentions[at][:2] for at in fits}
+    inside = [at for at in fits if spans[at][0] < stop and first < spans[at][1]]
+    after = [at for at in fits if spans[at][0] >= stop]
+    before = [at for at in fits if spans[at][1] <= first]
     if after:
-        near = min(mentions[at].first for at in after)
-        between = words[stop:near]
-        joined = before and not _JOINTS.isdisjoint(between)
-        if _WALLS.isdisjoint(between) and not joined:
-            return inside + [at for at in after if mentions[at].first == near]
+        near = min(spans[at][0] for at in after)
+        between = scene.words[stop:near]
+        belongs_before = before and not JOINTS.isdisjoint(between)
+        if WALLS.isdisjoint(between) and not belongs_before:
+            return inside + [at for at in after if spans[at][0] == near]
     if inside:
-        return inside
+        return inside + [
+            at for at in before if any(_overlap(spans[at], spans[i]) for i in inside)
+        ]
     if before:
-        near = max(mentions[at].stop for at in before)
-        return [at for at in before if mentions[at].stop == near]
+        near = max(spans[at][1] for at in before)
+        return [at for at in before if spans[at][1] == near]
     return []
-
-
-def _share(
-    words: Sequence[str],
-    mentions: Sequence[Mention],
-    rows: Sequence[Abnormality],
-    owned: list[list[Spot]],
-    clause_of: Sequence[int],
-) -> None:
-    """Hand places along findings that are joined: back to the left, then on to the right."""
-    neighbours = list(pairwise(range(len(mentions))))
-    back, on = [(a, b) for a, b in reversed(neighbours)], [(b, a) for a, b in neighbours]
-    for joined in (_touch, _are_joined, _is_linked):
-        for one, other in (*back, *on):
-            if (
-                owned[other]
-                and not any(spot.is_precise for spot in owned[one])
-                and clause_of[mentions[one].first] == clause_of[mentions[other].first]
-                and joined(words, mentions[one], mentions[other])
-            ):
-                owned[one] += _fitting(tuple(owned[other]), mentions[one], rows)
-
-
-def _between(words: Sequence[str], a: Mention, b: Mention) -> Sequence[str]:
-    return words[min(a.stop, b.stop) : max(a.first, b.first)]
-
-
-def _touch(words: Sequence[str], a: Mention, b: Mention) -> bool:
-    return not _between(words, a, b)
-
-
-def _are_joined(words: Sequence[str], a: Mention, b: Mention) -> bool:
-    between = _between(words, a, b)
-    return _WALLS.isdisjoint(between) and len(between) <= 6
-
-
-def _is_linked(words: Sequence[str], a: Mention, b: Mention) -> bool:
-    """Whether `a` is what `b` may be: "opacity in the left base, consistent with atelectasis"."""
-    return b.first < a.first and not _LINKS.isdisjoint(_between(words, a, b)[-5:])
-
-
-def _from_front(
-    mention: Mention,
-    fronted: Sequence[Chain],
-    rows: Sequence[Abnormality],
-    clause_of: Sequence[int],
-) -> list[Spot]:
-    """The last place before a finding in its clause that no other finding took."""
-    return next(
-        (
-            spots
-            for chain in reversed(fronted)
-            if chain[0].first < mention.first
-            and clause_of[chain[0].first] == clause_of[mention.first]
-            and (spots := _fitting(chain, mention, rows))
-        ),
-        [],
-    )

@@ -1,6 +1,7 @@
 """Clauses: parts of a sentence with a verb of their own; words of one leave the others be."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hirescam.reports.default.words import word_set
 
@@ -31,6 +32,12 @@ def clause_starts(words: Sequence[str]) -> list[int]:
                     starts.append(cut)
             verb_seen = True
     return starts
+
+
+def clause_numbers(words: Sequence[str], starts: Sequence[int]) -> list[int]:
+    """The number of the clause of each word."""
+    lengths = [stop - start for start, stop in pairwise((*starts, len(words)))]
+    return [number for number, length in enumerate(lengths) for _ in range(length)]
 
 
 def _continues(words: Sequence[str], at: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from hirescam.reports.default.words import singular
 
 # "scarringatelectasis": de-identified reports have lost slashes between words
-_SHORTEST_HALF = 4
+_SHORTEST_HALF, _LONGEST_ENDING = 4, 6
 _PART = re.compile(r"\(([^()]*)\)|([^\s()-]+)")
 
 
@@ -89,8 +89,12 @@ class Phrasebook:
     def _symbols_of(self, word: str) -> tuple[str, ...]:
         starts = (word[:length] for length in self._lengths if length <= len(word))
         prefixes = [start + "*" for start in starts if start in self._prefixes]
-        symbols = tuple(dict.fromkeys((word, singular(word), *prefixes)))
-        return symbols + self._fused(word)
+        whole = (word, singular(word))
+        left_over = len(word) - len(prefixes[-1]) if prefixes else len(word)
+        is_whole = left_over < _LONGEST_ENDING or not self._known.isdisjoint(whole)
+        return tuple(
+            dict.fromkeys((*whole, *prefixes, *(() if is_whole else self._fused(word))))
+        )
 
     def _fused(self, word: str) -> tuple[str, ...]:
         """Symbols of two words that stand as one."""

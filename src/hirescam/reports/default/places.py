@@ -15,9 +15,7 @@ _INSIDE = word_set(
     """of the in on at a 's lobe lobes segment segments zone zones field fields level aspect
     region portion part parts side lateral medial its within both area areas"""
 )
-_BETWEEN = frozenset(
-    ("and", ",", "/", "&", "or", "as", "well", "both", "the", "in", "of", "to")
-)
+_JOINTS = _INSIDE | {"and", ",", "/", "&", "or", "as", "well", "to", "andor"}
 _SIDES = {"right": ("right",), "left": ("left",), "both": ("right", "left")}
 
 
@@ -75,7 +73,7 @@ def location_names(
 ) -> tuple[str, ...]:
     """The locations of one place and all that contain them; `in_lung` reads a bare side so."""
     names = list(spot.locations)
-    if "lung" in spot.systems or (in_lung and (spot.is_side or spot.zones)):
+    if _names_lung(spot) or (in_lung and (spot.is_side or spot.zones)):
         names.append("lung")
         names += [f"{side}_{zone}" for side in spot.sides for zone in spot.zones]
         names += [f"{side}_lung" for side in spot.sides]
@@ -84,6 +82,10 @@ def location_names(
     for name in names:  # grows as it goes: what contains a container is read too
         names += [outer for outer in within.get(name, ()) if outer not in names]
     return tuple(dict.fromkeys(names))
+
+
+def _names_lung(spot: Spot) -> bool:
+    return "lung" in spot.systems and spot.locations != ("airways",)
 
 
 def _longest(matches: Sequence[Match]) -> list[Match]:
@@ -96,10 +98,12 @@ def _longest(matches: Sequence[Match]) -> list[Match]:
 
 def _spot(match: Match, words: Sequence[str]) -> Spot:
     row = match.meaning
+    said = words[match.first : match.stop] if row.system != "heart" else ()
+    side = row.side or next((word for word in said if word in _SIDES), None)
     return Spot(
         match.first,
         match.stop,
-        _SIDES[row.side] if row.side else (),
+        _SIDES[side] if side else (),
         (row.zone,) if row.zone else (),
         row.locations,
         frozenset({row.system} if row.system else ()),
@@ -132,7 +136,8 @@ def _merge(left: Spot, right: Spot) -> Spot:
 
 def _listed(words: Sequence[str], left: Spot, right: Spot) -> bool:
     between = words[left.stop : right.first]
-    return len(between) <= 4 and (_BETWEEN | _INSIDE).issuperset(between)
+    joints = _JOINTS | {"but"} if "only" in words[: left.first] else _JOINTS
+    return len(between) <= 4 and joints.issuperset(between)
 
 
 def _complete(chain: list[Spot]) -> Chain:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from hirescam.reports.default.attachment import attach, lies_elsewhere
-from hirescam.reports.default.clauses import clause_starts
+from hirescam.reports.default.attachment import Scene, attach, lies_elsewhere
+from hirescam.reports.default.clauses import clause_numbers, clause_starts
 from hirescam.reports.default.mentions import Mention, Role, find_mentions, phrase_roles
 from hirescam.reports.default.phrases import Match, Phrasebook
 from hirescam.reports.default.places import Chain, Spot, find_places, location_names
 from hirescam.reports.default.scope import effects_on, find_scopes
+from hirescam.reports.default.sharing import share
 from hirescam.reports.default.sizes import Size, find_sizes
 from hirescam.reports.default.vocabulary import Abnormality, Cue, Place, Vocabulary
 from hirescam.reports.default.words import Words, split_words
@@ -71,7 +72,9 @@ class Reader:
         if not mentions:
             return self._about_the_last(places, sizes) if refers else _SILENT
         scopes = find_scopes(words.texts, clauses, _of(Cue, matches))
-        spots = attach(words.texts, mentions, places, self._rows, clauses)
+        scene = Scene(words.texts, clause_numbers(words.texts, clauses), mentions, self._rows)
+        spots, free = attach(scene, places)
+        share(scene, spots, free)
         large = self._large(mentions, sizes, words)
         stated: list[Stated] = []
         for at, (mention, own) in enumerate(zip(mentions, spots, strict=True)):
@@ -80,7 +83,7 @@ class Reader:
             if status is None or lies_elsewhere(mention, own, row):
                 continue
             start, end = words.starts[mention.first], words.ends[mention.stop - 1]
-            locations = self._locations(row, own, lies_in)
+            locations = self._locations(mention, mentions, own, lies_in)
             named = any(not spot.is_modifier for spot in own)
             definite = words.texts[max(mention.first - 1, 0)] in ("the", "this", "these")
             for name in (row.name, *row.also, *([row.when_large] if at in large else ())):
@@ -119,11 +122,20 @@ class Reader:
         )
 
     def _locations(
-        self, row: Abnormality, spots: list[Spot], lies_in: tuple[str, ...]
+        self,
+        mention: Mention,
+        mentions: list[Mention],
+        spots: list[Spot],
+        lies_in: tuple[str, ...],
     ) -> tuple[str, ...]:
         organs = any(spot.systems - {"modifier"} for spot in spots)
-        home = row.lies_in or (() if organs else lies_in)
-        in_lung = "lung" in home
+        home = self._rows[mention.row].lies_in or (() if organs else lies_in)
+        in_lung = "lung" in home or any(
+            "lung" in self._rows[other.row].lies_in
+            for other in mentions
+            if other.first < mention.stop and mention.first < other.stop
+        )  # "right" is a lung in "right pneumonectomy", whichever finding these words are
+        in_lung = in_lung or any("lung" in spot.systems for spot in spots)
         names = [
             name
             for spot in spots

@@ -35,7 +35,7 @@ class Headings:
 
     def split(self, text: str) -> Iterator[Section]:
         """The parts that are read. A part that is not read ends at the next heading or line."""
-        found = list(self._heading.finditer(text))
+        found = list(self._heading.finditer(text)) if ":" in text else []
         yield Section(0, found[0].start() if found else len(text), ())
         for heading, after in zip(found, [*found, None][1:], strict=True):
             row = self._rows[" ".join(re.split(r"[\s/&,-]+", heading[1].lower()))]

@@ -3,17 +3,22 @@
 import re
 from collections.abc import Iterator
 
-_ABBREVIATIONS = r"(?<!\bdr)(?<!\bvs)(?<!\bapprox)(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bca)"
 _OPENINGS = "The|There|No|Heart|Lungs|Both|Again|This|These|Stable|Mild|Degenerative|Otherwise"
+_ABBREVIATIONS = "dr vs approx e.g i.e cf ca resp"
 _BREAK = re.compile(
+    # One class first: the search then passes over letters without trying the rest.
+    r"[.!?;\"“”•*\s-](?:"
     # a full stop that is neither a decimal point nor part of an abbreviation
-    rf"(?i:{_ABBREVIATIONS})\.(?!\d)(?=[\s\"'”)\]A-Z]|$)|(?<=\d)\.(?=\s|$)"
-    r"|[!?](?=\s+(?-i:[A-Z\"•*-])|\s*$)"
-    r"|[\"“”•;]|\s[*•-]\s+(?=[A-Z])"
+    + "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
+    + r"(?<=\.)(?=[\s\"'”)\]]|$|(?<=[a-z]\.)[A-Z])"
+    r"|(?<=[!?])(?=\s+[A-Z\"•*-]|\s*$)"
+    r"|(?<=[\"“”•;])"
+    # a bullet
+    r"|(?<=\s[*-])(?=\s+[A-Z])"
     # a line ends a sentence unless the next one goes on in small letters
-    r"|\n\s*\n|\n(?=\s*(?:[A-Z\d*•-]|$))"
+    r"|(?<=\n)(?=\s*(?:[A-Z\d*•-]|$|\n))"
     # a full stop lost: a small letter, then a word that only opens sentences
-    rf"|(?<=[a-z)])\s+(?=(?:{_OPENINGS})\s+[a-z])|(?<=[a-z])\.(?=[A-Z])",
+    rf"|(?<=[a-z)]\s)(?=(?:{_OPENINGS})\s+[a-z]))"
 )
 _NUMBERING = re.compile(r"\s*(?:\(?\d{1,2}[.)]\s*(?=[A-Za-z])|[-*•>]\s*)?")
 

@@ -10,20 +10,24 @@ from scipy import ndimage
 from hirescam.anatomy import LABELS, ORGANS
 from hirescam.errors import HirescamError
 from hirescam.simulate.chest import SIMULATED_LABELS, simulate
+from hirescam.simulate.truth import labels_of
 
 COARSE = (4.0, 4.0, 4.0)
 IN_LUNGS = ("right_lung", "left_lung")
-GOLDEN_SHAPE = (84, 98, 98)
+GOLDEN_SHAPE = (86, 99, 99)
 GOLDEN_VOXELS = {
-    "right_lung": 39944,
-    "left_lung": 33877,
-    "mediastinum": 42344,
-    "heart_cardiomegaly": 18756,
-    "great_vessel_calcification": 11,
-    "great_vessel_catheter_or_port": 60,
-    "lung_pleural_effusion": 1267,
-    "lung_consolidation": 3108,
-    "lung_nodule": 9,
+    "right_lung": 41121,
+    "left_lung": 34744,
+    "mediastinum": 43736,
+    "heart": 19220,
+    "aorta": 3718,
+    "airways": 693,
+    "great_vessel_calcification": 24,
+    "great_vessel_catheter_or_port": 67,
+    "heart_cardiomegaly": 19220,
+    "lung_consolidation": 3085,
+    "lung_nodule": 6,
+    "lung_pleural_effusion": 1177,
 }
 
 
@@ -79,18 +83,18 @@ def test_the_volume_is_a_chest_in_whole_hounsfield_units(full):
 
 
 def test_masks_belong_to_present_findings_and_organs_to_everyone(full, healthy):
-    assert set(full.masks) == set(SIMULATED_LABELS)
+    assert set(SIMULATED_LABELS) <= set(full.masks) == set(labels_of(full.cells))
     assert all(mask.any() for mask in full.masks.values())
     assert healthy.masks == {}
     assert healthy.sides == {}
-    assert tuple(full.organs) == tuple(healthy.organs) == ORGANS
+    assert tuple(full.organs) == tuple(healthy.organs) == (*ORGANS, "heart", "aorta", "airways")
     assert full.labels == dict.fromkeys(SIMULATED_LABELS, True)
     assert healthy.labels == dict.fromkeys(SIMULATED_LABELS, False)
     assert set(SIMULATED_LABELS) <= set(LABELS)
 
 
 def test_organs_do_not_overlap(full):
-    for one, other in combinations(full.organs.values(), 2):
+    for one, other in combinations((full.organs[organ] for organ in ORGANS), 2):
         assert not (one & other).any()
 
 
@@ -104,6 +108,7 @@ def test_every_finding_lies_in_its_organ_on_its_side(seed):
             0.5 if label == "great_vessel_catheter_or_port" else 1.0
         )  # it comes from the neck
         assert (mask & home).sum() >= least * mask.sum() > 0, label
+    assert (scan.organs["heart"] & ~scan.organs["mediastinum"]).sum() == 0
     for label, side in scan.sides.items():
         sides = {"both": IN_LUNGS}.get(side, (f"{side}_lung",))
         touched = {lung for lung in IN_LUNGS if (scan.masks[label] & scan.organs[lung]).any()}
@@ -114,9 +119,9 @@ def test_every_finding_lies_in_its_organ_on_its_side(seed):
 def test_a_finding_changes_the_scan_only_where_it_lies(label, healthy):
     ill = chest(findings={label})
     around = ndimage.binary_dilation(ill.masks[label], np.ones((3, 3, 3)), iterations=3)
-    changed = ill.volume.voxels != healthy.volume.voxels
+    changed = np.abs(ill.volume.voxels.astype(int) - healthy.volume.voxels) > 2
     assert changed.any()
-    assert (changed & ~around).sum() <= 0.01 * changed.sum()  # faint edges of thin wedges
+    assert (changed & ~around).sum() <= 0.02 * changed.sum()  # faint edges of thin wedges
     for organ in ORGANS:
         np.testing.assert_array_equal(ill.organs[organ], healthy.organs[organ])
 
@@ -125,11 +130,13 @@ def test_an_enlarged_heart_takes_its_room_from_the_lungs_alone(healthy):
     ill = chest(findings={"heart_cardiomegaly"})
     lungs = [sum(scan.organs[lung].sum() for lung in IN_LUNGS) for scan in (ill, healthy)]
     assert lungs[0] < 0.95 * lungs[1]
-    chests = [np.logical_or.reduce(list(scan.organs.values())) for scan in (ill, healthy)]
+    chests = [
+        np.logical_or.reduce([scan.organs[organ] for organ in ORGANS])
+        for scan in (ill, healthy)
+    ]
     np.testing.assert_array_equal(*chests)
-    np.testing.assert_array_equal(
-        ill.volume.voxels[~chests[0]] > 250, healthy.volume.voxels[~chests[0]] > 250
-    )
+    bone = [scan.volume.voxels[~chests[0]] > 250 for scan in (ill, healthy)]
+    assert (bone[0] != bone[1]).mean() < 1e-4  # the kernel carries edges to the next voxel
 
 
 def test_right_is_the_right_of_the_patient(full):
@@ -190,6 +197,8 @@ def test_prevalence_says_how_often_findings_are_drawn():
     never, always = (chest(prevalence=share, spacing_mm=(12.0,) * 3) for share in (0.0, 1.0))
     assert not any(never.labels.values())
     assert all(always.labels.values())
+    some = chest(prevalence={"lung_cyst": 1.0, "lung_mass": 0.0}, spacing_mm=(12.0,) * 3)
+    assert some.labels == {"lung_cyst": True, "lung_mass": False}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +207,7 @@ def test_prevalence_says_how_often_findings_are_drawn():
         ({"findings": {"lung_lump"}}, "lung_lump"),
         ({"spacing_mm": (0.0, 1.0, 1.0)}, "positive"),
         ({"seed": -1}, "seed"),
+        ({"shortcuts": {"watermark": True}}, "watermark"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_by_name(options, named):

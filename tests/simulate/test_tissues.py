@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from hirescam.simulate.canvas import mask, noise, voxel_grid
+from hirescam.simulate.canvas import mask, voxel_grid
 from hirescam.simulate.chest import simulate
 from hirescam.simulate.organs import build_organs
 from hirescam.simulate.physique import draw_physique
+from hirescam.simulate.scanner import noise, reconstruct
 from hirescam.simulate.shapes import cloud, common, grown
 from hirescam.simulate.skeleton import canal, ribs, spine
 from hirescam.simulate.trunk import belly_organs, body, cavity
@@ -97,3 +98,13 @@ def test_noise_has_the_asked_strength_and_is_shared_by_neighbours():
     assert planes.std() == pytest.approx(15, rel=0.05)
     for one, other in ((planes[1:], planes[:-1]), (planes[:, :, 1:], planes[:, :, :-1])):
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "low", "high"), [(-1.0, 0.6, 0.8), (0.0, 1, 1), (1.0, 1.2, 1.4)]
+)
+def test_a_sharp_kernel_shows_more_noise_and_keeps_the_mean(sharpness, low, high):
+    planes = np.stack(list(noise((30, 60, 60), 15.0, np.random.default_rng(1))))
+    sharp = np.stack([reconstruct(plane.copy(), sharpness) for plane in planes])
+    assert low <= sharp.std() / planes.std() <= high
+    assert sharp.mean() == pytest.approx(planes.mean(), abs=0.02)

@@ -1,6 +1,6 @@
-"""Canvas: painting shapes onto voxels with soft edges, and the noise of a scanner."""
+"""Canvas: painting shapes onto voxels with soft edges."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,23 @@ from hirescam.simulate.tubes import Tubes, traces
 
 Texture = Callable[[Points, Distance], np.ndarray]
 Tissue = float | Texture
+Value = np.ndarray | np.float32
+Mix = Callable[[np.ndarray, Value], Value]
+
+
+def over(hu: np.ndarray, value: Value) -> Value:
+    """What is painted covers what was there."""
+    return value
+
+
+def denser(hu: np.ndarray, value: Value) -> Value:
+    """What was there stays visible where it is denser, as vessels in ground glass."""
+    return np.maximum(hu, value)
+
+
+def thinner(hu: np.ndarray, value: Value) -> Value:
+    """What was there stays where it is thinner, as emphysema in a lung."""
+    return np.minimum(hu, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +43,7 @@ def blank(grid: Grid, hu: float) -> Canvas:
     return Canvas(grid, np.full(grid.shape, hu, np.float32))
 
 
-def paint(canvas: Canvas, shape: Shape, tissue: Tissue) -> None:
+def paint(canvas: Canvas, shape: Shape, tissue: Tissue, mix: Mix = over) -> None:
     """Fill a shape; voxels on its surface take their share."""
     index, near = _around(canvas.grid, shape)
     if not all(near.shape):
@@ -36,7 +53,8 @@ def paint(canvas: Canvas, shape: Shape, tissue: Tissue) -> None:
     share = distance * np.float32(-1 / canvas.grid.width_mm)
     share += np.float32(0.5)
     np.clip(share, 0, 1, out=share)
-    _blend(canvas.hu[index], share, value)
+    hu = canvas.hu[index]
+    _blend(hu, share, mix(hu, value))
 
 
 def trace(canvas: Canvas, tubes: Tubes, hu: float, within: Shape) -> None:
@@ -54,22 +72,6 @@ def mask(grid: Grid, shape: Shape) -> Bool[np.ndarray, "slice row column"]:
     if all(near.shape):
         out[index] = shape.distance(near) < 0
     return out
-
-
-def noise(
-    shape: tuple[int, int, int], sd_hu: float, random: np.random.Generator
-) -> Iterator[Float32[np.ndarray, "row column"]]:
-    """Noise slice by slice, correlated between neighbours in all directions."""
-    slices, rows, columns = shape
-    size = (rows + 1, columns + 1)
-    before = random.standard_normal(size, np.float32)
-    for _ in range(slices):
-        white = random.standard_normal(size, np.float32)
-        plane = before + white
-        plane = plane[1:] + plane[:-1]
-        plane = plane[:, 1:] + plane[:, :-1]
-        yield plane * np.float32(sd_hu / np.sqrt(8))
-        before = white
 
 
 def voxel_grid(affine: Float64[np.ndarray, "4 4"], shape: tuple[int, int, int]) -> Grid:
@@ -97,6 +99,6 @@ def _around(grid: Grid, shape: Shape) -> tuple[Index, Grid]:
     return grid.within(shape.low - grid.width_mm, shape.high + grid.width_mm)
 
 
-def _blend(hu: np.ndarray, share: np.ndarray, value: np.ndarray | np.float32) -> None:
+def _blend(hu: np.ndarray, share: np.ndarray, value: Value) -> None:
     share *= value - hu
     hu += share

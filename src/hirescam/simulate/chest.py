@@ -1,184 +1,162 @@
 """simulate: a chest CT with known anatomy, known findings and its report, from a seed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int16
+from jaxtyping import Bool
 
-from hirescam.anatomy import LABELS, ORGANS
-from hirescam.ct.volume import AIR_HU, Volume
+from hirescam.anatomy import LABELS
+from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError
-from hirescam.simulate.canvas import blank, mask, noise, paint, trace, voxel_grid
-from hirescam.simulate.findings import FINDINGS, Chest, Lesion
+from hirescam.simulate.canvas import voxel_grid
+from hirescam.simulate.findings.kinds import Chest, Lesion
+from hirescam.simulate.findings.table import FINDINGS
 from hirescam.simulate.organs import build_organs, lung_branches
 from hirescam.simulate.physique import Physique, draw_physique
-from hirescam.simulate.sentences import report
-from hirescam.simulate.shapes import Grid, remembered
-from hirescam.simulate.tissues import BLOOD, healthy, lung_tissue
-from hirescam.simulate.trunk import APEX_MM, body
+from hirescam.simulate.render import Scene, field_of_view, render
+from hirescam.simulate.report import write_report
+from hirescam.simulate.shapes import Number, remembered
+from hirescam.simulate.shortcuts import SHORTCUTS
+from hirescam.simulate.streams import stream
+from hirescam.simulate.truth import Cell, cells, labels_of
 
 Mask = Bool[np.ndarray, "slice row column"]
 
-SIMULATED_LABELS = tuple(label for label in LABELS if label in FINDINGS)
-_BLOCK_VOXELS = 400_000  # drawn at a time, to stay in the processor's cache
+_COMMON = (
+    "great_vessel_calcification",
+    "great_vessel_catheter_or_port",
+    "heart_cardiomegaly",
+    "lung_consolidation",
+    "lung_nodule",
+    "lung_pleural_effusion",
+)
+SIMULATED_LABELS = tuple(label for label in LABELS if label in _COMMON)
+"""What `simulate` draws from if it is not told: few enough for a small network to learn.
+
+`FINDINGS` has a row for each of the 80 labels; any of them can be asked for.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class SimulatedChest:
     """A scan and the truth about it.
 
-    `labels` says of every simulated label whether it is present; `masks` holds the voxels of
-    those present, `sides` on which side the lung findings lie ("right", "left", "both").
-    `organs` holds the lungs (with vessels, lesions and pleural fluid) and the mediastinum.
+    `labels` says of every label that was drawn from, or asked for, whether it is present.
+    `cells` holds each abnormality with each location where it lies, and `masks` the voxels of
+    each of the 80 labels that follow from them; `sides` tells on which side lung findings lie
+    ("right", "left", "both"). `organs` holds the lungs (with vessels, lesions and pleural
+    fluid) and the mediastinum, and within that the heart, the aorta and the airways.
+    `shortcuts` says which of those asked for is present, `shortcut_masks` where.
     """
 
     volume: Volume
     labels: dict[str, bool]
+    cells: frozenset[Cell]
     masks: dict[str, Mask]
     organs: dict[str, Mask]
     sides: dict[str, str]
     report: str
+    shortcuts: dict[str, bool]
+    shortcut_masks: dict[str, Mask]
 
 
 def simulate(
     seed: int,
     *,
     findings: Collection[str] | None = None,
-    spacing_mm: tuple[float, float, float] = (2.0, 1.5, 1.5),
-    prevalence: float = 0.4,
+    spacing_mm: tuple[Number, Number, Number] = (2.0, 1.5, 1.5),
+    prevalence: Number | Mapping[str, Number] = 0.4,
+    shortcuts: Mapping[str, bool] | None = None,
 ) -> SimulatedChest:
     """A chest CT in orientation IPL with `findings`, or with each drawn at `prevalence`.
 
+    A number is the prevalence of each of `SIMULATED_LABELS`, a mapping that of its keys.
+    `shortcuts` says of some of `SHORTCUTS` whether this person has them.
     The same seed gives the same bytes, and the same person whatever the findings: two calls
     that differ in one finding differ in the scan only where it lies.
+
+    Raises `HirescamError` for findings and shortcuts that no table knows.
     """
+    _check(seed, spacing_mm)
+    planted = dict(shortcuts or {})
+    person = draw_physique(stream(seed, "person"))
+    for name in _known(planted, SHORTCUTS, "shortcuts"):
+        change = SHORTCUTS[name].change
+        person = change(person, planted[name], stream(seed, f"shortcut {name}"))
+    if findings is None:
+        often = prevalence if isinstance(prevalence, Mapping) else _each(prevalence)
+        asked = _known(often, FINDINGS, "findings")
+        present = tuple(label for label in asked if _strikes(seed, label, often[label]))
+    else:
+        present = _known(findings, FINDINGS, "findings")
+        asked = (*SIMULATED_LABELS, *present)
+    chest = lay_out(seed, person, present)
+    lesions = place_lesions(seed, chest, present)
+    affine, shape = field_of_view(person, spacing_mm)
+    truths = {label: cells(FINDINGS[label], lesion) for label, lesion in lesions.items()}
+    scene = Scene(
+        chest,
+        lesions,
+        {label: labels_of(truth) for label, truth in truths.items()},
+        {name: SHORTCUTS[name] for name, is_there in planted.items() if is_there},
+    )
+    drawn = render(seed, scene, voxel_grid(affine, shape))
+    return SimulatedChest(
+        volume=Volume(drawn.voxels, affine),
+        labels={label: label in present for label in LABELS if label in asked},
+        cells=frozenset[Cell]().union(*truths.values()),
+        masks=drawn.masks,
+        organs=drawn.organs,
+        sides={label: lesion.side for label, lesion in lesions.items() if lesion.side},
+        report=write_report(lesions, stream(seed, "report")),
+        shortcuts=planted,
+        shortcut_masks=drawn.shortcut_masks,
+    )
+
+
+def lay_out(seed: int, person: Physique, present: Collection[str]) -> Chest:
+    """Organs as the findings leave them; branches as they grew before."""
+    before = build_organs(person)
+    branches = lung_branches(person, before.lungs, stream(seed, "branches"))
+    changed = person
+    for label in present:
+        changed = FINDINGS[label].change(changed, stream(seed, f"change {label}"))
+    return Chest(changed, before if changed == person else build_organs(changed), branches)
+
+
+def place_lesions(seed: int, chest: Chest, present: Collection[str]) -> dict[str, Lesion]:
+    """Each finding at its place, one after the other."""
+    lesions: dict[str, Lesion] = {}
+    for label in present:
+        place = FINDINGS[label].place
+        lesion = place(chest, stream(seed, label), tuple(lesions.values()))
+        lesions[label] = replace(lesion, shape=remembered(lesion.shape))
+    return lesions
+
+
+def _each(prevalence: Number) -> dict[str, Number]:
+    return dict.fromkeys(SIMULATED_LABELS, prevalence)
+
+
+def _strikes(seed: int, label: str, prevalence: Number) -> bool:
+    return stream(seed, f"is there {label}").random() < prevalence
+
+
+def _known(names: Collection[str], table: Mapping[str, object], what: str) -> tuple[str, ...]:
+    """The names, in the order of their table."""
+    unknown = set(names) - set(table)
+    if unknown:
+        raise HirescamError(
+            f"cannot simulate {', '.join(sorted(unknown))}: choose {what} among "
+            f"{', '.join(sorted(table))}"
+        )
+    return tuple(name for name in table if name in names)
+
+
+def _check(seed: int, spacing_mm: tuple[Number, Number, Number]) -> None:
     if seed < 0 or min(spacing_mm) <= 0:
         raise HirescamError(
             f"cannot simulate seed {seed} at spacing {spacing_mm}: give a seed of 0 or more "
             f"and positive millimetres"
         )
-    person = draw_physique(_random(seed, "person"))
-    present = _drawn(seed, prevalence) if findings is None else _known(findings)
-    chest = _lay_out(seed, person, present)
-    lesions: dict[str, Lesion] = {}
-    for label in present:
-        place = FINDINGS[label].place
-        lesion = place(chest, _random(seed, label), tuple(lesions.values()))
-        lesions[label] = replace(lesion, shape=remembered(lesion.shape))
-    affine, shape = _field_of_view(person, spacing_mm)
-    drawn = _draw(seed, chest, lesions, voxel_grid(affine, shape))
-    words = {label: lesion.words for label, lesion in lesions.items()}
-    return SimulatedChest(
-        volume=Volume(drawn.voxels, affine),
-        labels={label: label in present for label in SIMULATED_LABELS},
-        masks=drawn.masks,
-        organs=drawn.organs,
-        sides={label: lesion.side for label, lesion in lesions.items() if lesion.side},
-        report=report(words, _random(seed, "report")),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    voxels: Int16[np.ndarray, "slice row column"]
-    masks: dict[str, Mask]
-    organs: dict[str, Mask]
-
-
-def _random(seed: int, purpose: str) -> np.random.Generator:
-    """A stream for one purpose, so that no draw disturbs another."""
-    return np.random.default_rng([seed, *purpose.encode()])
-
-
-def _drawn(seed: int, prevalence: float) -> tuple[str, ...]:
-    return tuple(
-        label for label in FINDINGS if _random(seed, f"is there {label}").random() < prevalence
-    )
-
-
-def _known(findings: Collection[str]) -> tuple[str, ...]:
-    unknown = set(findings) - set(SIMULATED_LABELS)
-    if unknown:
-        raise HirescamError(
-            f"cannot simulate {', '.join(sorted(unknown))}: choose findings among "
-            f"{', '.join(SIMULATED_LABELS)}"
-        )
-    return tuple(label for label in FINDINGS if label in findings)
-
-
-def _lay_out(seed: int, person: Physique, present: tuple[str, ...]) -> Chest:
-    """Organs as the findings leave them; branches as they grew before."""
-    before = build_organs(person)
-    branches = lung_branches(person, before.lungs, _random(seed, "branches"))
-    changed = person
-    for label in present:
-        changed = FINDINGS[label].change(changed, _random(seed, f"change {label}"))
-    return Chest(changed, before if changed == person else build_organs(changed), branches)
-
-
-def _field_of_view(
-    person: Physique, spacing_mm: tuple[float, float, float]
-) -> tuple[Float64[np.ndarray, "4 4"], tuple[int, int, int]]:
-    """Square slices around the body, from above the lungs to below them."""
-    outline = body(person)
-    wide = float(np.clip(outline.high[0] - outline.low[0] + 44, 340, 400))
-    head = APEX_MM * person.tall + person.head_margin_mm
-    feet = (person.right_dome_mm - 68) * person.tall - person.feet_margin_mm
-    middle = float(outline.low[1] + outline.high[1]) / 2 - 14
-    slices, rows, columns = (
-        round(length / step)
-        for length, step in zip((head - feet, wide, wide), spacing_mm, strict=True)
-    )
-    along_slice, along_row, along_column = spacing_mm
-    affine = np.zeros((4, 4))
-    affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = (
-        -along_slice,
-        -along_row,
-        -along_column,
-        1,
-    )
-    affine[:3, 3] = (
-        along_column * (columns - 1) / 2,
-        middle + along_row * (rows - 1) / 2,
-        (head + feet) / 2 + along_slice * (slices - 1) / 2,
-    )
-    return affine, (slices, rows, columns)
-
-
-def _draw(seed: int, chest: Chest, lesions: dict[str, Lesion], grid: Grid) -> _Drawn:
-    """Voxels and masks, block by block: no more memory than they need themselves."""
-    layers = tuple(healthy(chest.person, chest.organs))
-    drawn = _Drawn(
-        np.empty(grid.shape, np.int16),
-        {label: np.empty(grid.shape, bool) for label in lesions},
-        {organ: np.empty(grid.shape, bool) for organ in ORGANS},
-    )
-    slices = noise(grid.shape, chest.person.noise_hu, _random(seed, "noise"))
-    for block in _blocks(grid):
-        here = grid.part(block, slice(0, None), slice(0, None))
-        canvas = blank(here, float(AIR_HU))
-        for shape, tissue in layers:
-            paint(canvas, shape, tissue)
-        lungs = np.zeros(here.shape, bool)
-        for side, lung in chest.organs.lungs.items():
-            paint(canvas, lung, lung_tissue(chest.person))
-            vessels, bronchi = chest.branches[side]
-            trace(canvas, vessels, BLOOD, lung)
-            trace(canvas, bronchi, float(AIR_HU), lung)
-            drawn.organs[f"{side}_lung"][block] = mask(here, lung)
-            lungs |= drawn.organs[f"{side}_lung"][block]
-        drawn.organs["mediastinum"][block] = mask(here, chest.organs.room) & ~lungs
-        for label, lesion in lesions.items():
-            paint(canvas, lesion.shape, lesion.tissue)
-            drawn.masks[label][block] = mask(here, lesion.shape)
-        for plane in canvas.hu:
-            plane += next(slices)
-        drawn.voxels[block] = np.clip(np.rint(canvas.hu, out=canvas.hu), -1024, 3071)
-    return drawn
-
-
-def _blocks(grid: Grid) -> list[slice]:
-    slices, rows, columns = grid.shape
-    step = max(1, _BLOCK_VOXELS // (rows * columns))
-    return [slice(start, min(start + step, slices)) for start in range(0, slices, step)]

@@ -7,6 +7,7 @@ import numpy as np
 from hirescam.simulate.physique import SIDES, Physique
 from hirescam.simulate.shapes import (
     Number,
+    Place,
     Shape,
     ball,
     cloud,
@@ -19,7 +20,7 @@ from hirescam.simulate.shapes import (
     without,
 )
 from hirescam.simulate.skeleton import CANAL_BACK_MM, LENGTH_MM, SPINE_BACK_MM
-from hirescam.simulate.trunk import chest_room
+from hirescam.simulate.trunk import cavity, chest_room
 from hirescam.simulate.tubes import Tubes, joined, solid, tree, tube
 
 Course = tuple[tuple[tuple[Number, ...], ...], tuple[Number, ...]]  # places, and radii there
@@ -30,6 +31,7 @@ AORTA = (
      (-25, -36, -20), (-23, -38, -80), (-14, -30, -190)),
     (15, 16, 15.5, 14.5, 13.5, 12.5, 12, 12, 11),
 )  # fmt: skip
+ASCENDING = 4  # the first places of the aorta
 VEINS = (
     (((25, 14, 52), (25, 15, 0), (22, 10, -42)), (8, 9.5, 10)),  # superior cava
     (((-34, 24, 74), (-4, 32, 56), (24, 16, 46)), (6, 6, 7)),
@@ -66,25 +68,30 @@ class Organs:
     oesophagus: Shape
     airways: Shape
     room: Shape
+    cage: Shape
     lungs: dict[str, Shape]
+
+
+Branches = tuple[Tubes, Tubes]  # the vessels and the bronchi of one lung
 
 
 def build_organs(person: Physique) -> Organs:
     """Lay out heart, vessels and airways; the lungs take the rest of the cavity."""
     room = chest_room(person)
     heart = _heart(person, room)
-    aorta = solid(lines(person, AORTA, thickness=person.aorta))
+    aorta = solid(aortic_course(person))
     veins = solid(lines(person, *VEINS))
     pulmonary = solid(lines(person, *PULMONARY))
     oesophagus = solid(lines(person, OESOPHAGUS))
     airways = lines(person, TRACHEA, *BRONCHI.values())
     between = union(
-        grown(heart, 3),
+        grown(heart, 3 + person.pericardium_mm),
+        grown(front_mass(person), 2),
         grown(aorta, 2.5),
         grown(veins, 2.5),
         grown(pulmonary, 2),
         solid(airways),
-        *(ball(place * person.scale, 13) for place in HILUM.values()),
+        *(ball(hilum(person, side), 13) for side in HILUM),
         *_middle(person),
         blend_mm=14,
     )
@@ -98,17 +105,18 @@ def build_organs(person: Physique) -> Organs:
         oesophagus=oesophagus,
         airways=solid(airways),
         room=room,
+        cage=cavity(person),
         lungs=lungs,
     )
 
 
 def lung_branches(
     person: Physique, lungs: dict[str, Shape], random: np.random.Generator
-) -> dict[str, tuple[Tubes, Tubes]]:
+) -> dict[str, Branches]:
     """Vessels and bronchi of each lung, from its hilum outwards."""
     branches = {}
     for side, lung in lungs.items():
-        root = np.array(HILUM[side]) * person.scale
+        root = hilum(person, side)
         tips = places_within(grown(lung, -5), random, 230)
         inner = 0.75 * tips[:24] + 0.25 * root
         behind = root + np.array([0, -5, -4])
@@ -118,8 +126,32 @@ def lung_branches(
 
 def places_within(shape: Shape, random: np.random.Generator, count: int) -> np.ndarray:
     """Up to `count` places, evenly spread over a shape (rows of x, y, z)."""
-    tries = random.uniform(shape.low, shape.high, (8 * count, 3))
+    tries = random.uniform(shape.low, shape.high, (max(8 * count, 400), 3))
     return tries[shape.distance(cloud(tries)) < 0][:count]
+
+
+def hilum(person: Physique, side: str) -> Place:
+    """Where vessels and bronchi enter a lung."""
+    return np.array(HILUM[side]) * person.scale + person.shift
+
+
+def aortic_course(person: Physique) -> Tubes:
+    """The thoracic aorta, its ascending part as wide as `person.aortic_bulge` says."""
+    places, radii = AORTA
+    wide = np.array(radii) * np.where(np.arange(len(radii)) < ASCENDING, person.aortic_bulge, 1)
+    return lines(person, (places, tuple(wide.tolist())), thickness=person.aorta)
+
+
+def front_mass(person: Physique) -> Shape:
+    """Room for a mass in front of the great vessels; next to nothing in most people."""
+    size = max(person.mass_mm, 0.01)
+    centre = np.array([-6, 52, 4]) * person.scale + person.shift
+    return ellipsoid(centre, (1.1 * size, 0.8 * size, size))
+
+
+def heart_middle(person: Physique) -> Place:
+    """The middle of the ventricles."""
+    return np.array([-26, 30, -78]) * person.scale + _heart_shift(person)
 
 
 def lines(
@@ -129,7 +161,7 @@ def lines(
 ) -> Tubes:
     return joined(
         *(
-            tube(np.array(places) * person.scale, np.array(radii) * thickness)
+            tube(np.array(places) * person.scale + person.shift, np.array(radii) * thickness)
             for places, radii in lines
         )
     )
@@ -142,14 +174,17 @@ def _heart(person: Physique, room: Shape) -> Shape:
     axes = np.array([apex, across / np.linalg.norm(across), np.zeros(3)])
     axes[0] /= np.linalg.norm(apex)
     axes[2] = np.cross(axes[0], axes[1])
-    excess = person.heart - 1
-    shift = np.array([-person.heart_left_mm - 14 * excess, 22 * excess, 16 * excess])
+    shift = _heart_shift(person)
     size = person.heart * float(person.scale.mean())
-    ventricles = ellipsoid(
-        (-26, 30, -78) * person.scale + shift, np.array([58, 43, 42]) * size, axes
-    )
+    ventricles = ellipsoid(heart_middle(person), np.array([58, 43, 42]) * size, axes)
     atria = ellipsoid((16, 2, -60) * person.scale + shift, np.array([33, 32, 38]) * size)
     return common(union(ventricles, atria, blend_mm=10), grown(room, -4))
+
+
+def _heart_shift(person: Physique) -> Place:
+    excess = person.heart - 1
+    aside = np.array([-person.heart_left_mm - 14 * excess, 22 * excess, 16 * excess])
+    return person.shift + aside
 
 
 def _middle(person: Physique) -> tuple[Shape, ...]:
@@ -158,8 +193,8 @@ def _middle(person: Physique) -> tuple[Shape, ...]:
     return (
         column((0, SPINE_BACK_MM * deep), (21, 18), LENGTH_MM),
         column((0, (CANAL_BACK_MM - 18) * deep), (33, 32), LENGTH_MM),
-        column((-1, -12 * deep), (14, 24 * deep), LENGTH_MM),
-        column((0, 50 * deep), (5, 50 * deep), LENGTH_MM),
+        column((person.shift_mm - 1, -12 * deep), (14, 24 * deep), LENGTH_MM),
+        column((person.shift_mm, 50 * deep), (5, 50 * deep), LENGTH_MM),
     )
 
 
@@ -167,8 +202,9 @@ def _lung(person: Physique, room: Shape, between: Shape, sign: float) -> Shape:
     inner = grown(room, -1.5)
     low, high = inner.low.copy(), inner.high.copy()
     if sign > 0:
-        low[0] = 0
+        low[0] = person.shift_mm
     else:
-        high[0] = 0
-    half = Shape(low, high, lambda points: (-sign * points.x).astype(np.float32))
+        high[0] = person.shift_mm
+    middle = np.float32(person.shift_mm)
+    half = Shape(low, high, lambda points: np.float32(-sign) * (points.x - middle))
     return remembered(without(Shape(low, high, common(inner, half).distance), between))

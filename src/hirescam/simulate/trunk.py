@@ -100,7 +100,7 @@ def dome(person: Physique, points: Points) -> np.ndarray:
 
 def belly_organs(person: Physique) -> dict[str, Shape]:
     """Liver to the right; stomach with its gas, and spleen, to the left."""
-    inside = grown(belly_room(person), -4)
+    inside = grown(belly_room(person), -3)
     top = person.right_dome_mm
 
     def organ(centre: Sequence[Number], radii: Sequence[Number]) -> Shape:

@@ -103,7 +103,7 @@ def _two_largest(plane: Shaped[np.ndarray, "row column"]) -> Bool[np.ndarray, "r
     """The two largest of these, and every piece as large as the second."""
     pieces, areas = _dark_pieces(plane)
     second = np.sort(areas)[-2:][0]
-    return ((areas > 0) & (areas >= second))[pieces]
+    return _joined(pieces, (areas > 0) & (areas >= second))
 
 
 def _dark_pieces(
@@ -128,11 +128,19 @@ def _without_small(
         sizes = np.zeros(count + 1, np.int64)
         for plane in pieces:
             sizes += np.bincount(plane.ravel(), minlength=count + 1)
-        keep = sizes >= smallest
-        keep[0] = False
-        for plane, into in zip(pieces, kept[box], strict=True):
-            into[:] = keep[plane]
+        sizes[0] = 0
+        kept[box] = _joined(pieces, (sizes > 0) & (sizes >= smallest))
     return kept
+
+
+def _joined(
+    pieces: Shaped[np.ndarray, "*place"], chosen: Bool[np.ndarray, "piece"]
+) -> Bool[np.ndarray, "*place"]:
+    """Where the chosen pieces lie; for few of them, comparing is faster than looking up."""
+    mask = np.zeros(pieces.shape, bool)
+    for piece in np.flatnonzero(chosen):
+        mask |= pieces == piece
+    return mask
 
 
 def _enclosing(mask: Bool[np.ndarray, "slice row column"]) -> Box | None:

@@ -3,9 +3,15 @@
 from pathlib import Path
 
 from hirescam.reports.default.labeller import DefaultProfile
+from hirescam.reports.default.reading import Reader
+from hirescam.reports.default.sections import Headings
 from hirescam.reports.default.vocabulary import read_vocabulary
 
 
 def build(vocabulary: Path | None = None) -> DefaultProfile:
-    """The labeller of our vocabulary, with a site's folder of corrections laid over it."""
-    return DefaultProfile(read_vocabulary(vocabulary))
+    """The labeller of our vocabulary, with a site's folder of corrections laid over it.
+
+    Raises `HirescamError` that names the row of the vocabulary that is not valid.
+    """
+    tables = read_vocabulary(vocabulary)
+    return DefaultProfile(tables, Reader(tables), Headings(tables.headings))

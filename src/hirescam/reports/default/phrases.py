@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
+from hirescam.errors import HirescamError
 from hirescam.reports.default.words import singular
 
 # "scarringatelectasis": de-identified reports have lost slashes between words
@@ -38,6 +39,10 @@ def spell_out(
 
 
 def _listed(option: str, lists: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    if option.startswith("@") and option[1:] not in lists:
+        raise HirescamError(
+            f"no list of words is named {option!r}: add it to [words], or write its words out"
+        )
     named = lists[option[1:]] if option.startswith("@") else [option]
     return [tuple(words.replace("-", " ").split()) for words in named]
 

@@ -12,7 +12,7 @@ from hirescam.reports.default.phrases import Match
 from hirescam.reports.default.words import word_set
 
 _INSIDE = word_set(
-    """of the in on at a 's lobe lobes segment segments zone zones field fields level aspect
+    """of the in on at 's lobe lobes segment segments zone zones field fields level aspect
     region portion part parts side lateral medial its within both area areas"""
 )
 _JOINTS = _INSIDE | {"and", ",", "/", "&", "or", "as", "well", "to", "andor"}

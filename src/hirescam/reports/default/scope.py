@@ -11,7 +11,7 @@ _OPENERS = word_set(
     persistent there the this these is are residual slight few several multiple"""
 )
 _STOPS = {
-    "stop": ("absent", "uncertain", "hypothetical", "past", "instruction"),
+    "stop": ("absent", "uncertain", "past"),
     "turn": ("absent", "past"),  # "may be due to edema" goes on, "no effusion due to" does not
 }
 _LATE = frozenset(("or", "nor"))

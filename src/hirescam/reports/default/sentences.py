@@ -10,7 +10,7 @@ _BREAK = re.compile(
     r"[.!?;\"“”•*\s-](?:"
     # a full stop that is neither a decimal point nor part of an abbreviation
     + "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
-    + r"(?<=\.)(?=[\s\"'”)\]]|$|(?<=[a-z]\.)[A-Z])"
+    + r"(?<!^\d\.)(?<!\n\d\.)(?<=\.)(?=[\s\"'”)\]]|$|(?<=[a-z]\.)[A-Z])"
     r"|(?<=[!?])(?=\s+[A-Z\"•*-]|\s*$)"
     r"|(?<=[\"“”•;])"
     # a bullet

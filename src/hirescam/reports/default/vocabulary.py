@@ -7,10 +7,11 @@ is added, and a row with `remove = true` takes ours away.
 
 import hashlib
 import tomllib
+from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -33,10 +34,11 @@ Reach = Literal["after", "before", "both", "next", "segment"]
 
 
 class Row(BaseModel):
-    """What every row has: a name, and an example with the findings that it must give."""
+    """What every row has: a name, phrases, an example and the findings that it must give."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
+    terms: Phrases = ()
     example: str
     expected: Phrases
 
@@ -53,7 +55,6 @@ class Near(BaseModel):
 class Abnormality(Row):
     """How an abnormality is named, where it lies by definition, and what it includes."""
 
-    terms: Phrases = ()
     bare: Phrases = ()  # terms that name it unless a place elsewhere is told
     near: tuple[Near, ...] = ()
     normal: Phrases = ()  # phrases that say it is absent
@@ -69,7 +70,6 @@ class Abnormality(Row):
 class Place(Row):
     """A word that says where: a side, a zone of the lungs, a location, or several of them."""
 
-    terms: Phrases
     side: Literal["right", "left", "both"] | None = None
     zone: Literal["upper", "mid", "lower"] | None = None
     locations: Phrases = ()
@@ -79,7 +79,6 @@ class Place(Row):
 class Cue(Row):
     """Words that change the status of findings around them, and how far they reach."""
 
-    terms: Phrases
     effect: Effect
     reach: Reach = "after"
 
@@ -87,7 +86,6 @@ class Cue(Row):
 class Heading(Row):
     """A heading of a report: whether findings are read below it, and where they lie."""
 
-    terms: Phrases
     read: bool = True
     lies_in: Phrases = ()
 
@@ -109,9 +107,9 @@ class Vocabulary(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     @property
-    def rows(self) -> tuple[Row, ...]:
-        """Every row of every table."""
-        return (*self.abnormalities, *self.places, *self.cues, *self.headings)
+    def tables(self) -> dict[str, tuple["Row", ...]]:
+        """The tables whose rows have examples."""
+        return {name: getattr(self, name) for name in _LISTS}
 
 
 Table = dict[str, Any]
@@ -132,13 +130,22 @@ def read_vocabulary(folder: Path | None = None) -> Vocabulary:
             {name: _content(name, tables[name]) for name in tables}
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        table, row, *field = map(str, first["loc"])
-        name = list(_kept(tables[table]))[int(row)] if table in _LISTS else row
-        raise HirescamError(
-            f"vocabulary row {name!r} of {table} is not valid, {'.'.join(field)}: "
-            f"{first['msg']}: correct it in its TOML file"
-        ) from None
+        raise HirescamError(_told(error, tables)) from None
+
+
+def _told(error: ValidationError, tables: dict[str, Table]) -> str:
+    """The row that is wrong, what is wrong with it, and the nearest field for an unknown one."""
+    errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    table, row, *field = map(str, errors[0]["loc"])
+    name = list(_kept(tables[table]))[int(row)] if table in _LISTS else row
+    what = f"{'.'.join(field)}: {errors[0]['msg']}"
+    if errors[0]["type"] == "extra_forbidden" and table in _LISTS:
+        (known,) = get_args(Vocabulary.model_fields[table].annotation)[:1]
+        near = get_close_matches(field[-1], known.model_fields, n=1) or sorted(
+            known.model_fields
+        )
+        what = f"it has no field {field[-1]!r}, do you mean {' or '.join(near)}?"
+    return f"vocabulary row {name!r} of {table} is not valid ({what}): correct it in its file"
 
 
 def _read(folder: Path | Traversable) -> dict[str, Table]:

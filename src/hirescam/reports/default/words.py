@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 # A number keeps its decimals; a hyphen or an underscore only joins words, so it is not one.
-_WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s-]")
+_WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_][^\W_]*(?:['’][^\W\d_]+)?|[^\w\s-]")
 _PLURALS = (("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ies", "y"))
 
 
@@ -18,7 +18,7 @@ class Words:
 
 
 def split_words(sentence: str) -> Words:
-    """Cut at spaces, hyphens and between letters and digits; punctuation stands alone."""
+    """Cut at spaces, hyphens and after numbers ("5mm", not "T12"); punctuation stands alone."""
     found = list(_WORD.finditer(sentence))
     return Words(
         tuple(word[0].lower() for word in found),

@@ -1,6 +1,6 @@
 """Matrix: which abnormalities a phrase puts at which locations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ _LOBES = {
     "left_lung": ("left_upper", "left_mid", "left_lower"),
 }
 _SIDE_WORDS = {"right_lung": ("right",), "left_lung": ("left", "lingula")}
-_TESTED_SYSTEMS = ("lung", "heart", "great_vessel")
 _OWN_SYSTEMS = {"lung": ("lung", "great_vessel"), "heart": ("heart", "great_vessel")}
 
 
@@ -45,11 +44,15 @@ class Matrix:
         self._shift = len(self._abnormalities)
         self._here = (1 << self._shift) - 1
         self._abnormality = {row.name: at for at, row in enumerate(self._abnormalities)}
-        self._bit = {row.name: 1 << at for at, row in enumerate(self._locations)}
-        self._specific = {
-            system: self._bits(row.system == system for row in self._abnormalities)
+        self._lung_diseases, self._heart_diseases = (
+            _bits(row.system == system for row in self._abnormalities)
             for system in ("lung", "heart")
-        }
+        )
+        self._lung, self._heart = self._places("lung"), self._places("heart")
+        self._lobes = [
+            (self._places(*lobes), self._places(side, "lung")) for side, lobes in _LOBES.items()
+        ]
+        self._sides = [(words, self._places(side)) for side, words in _SIDE_WORDS.items()]
         every = (1 << len(self._locations)) - 1
         self._possible = [
             self._possible_at(row.system, row.allowed_at) if location_checks else every
@@ -61,7 +64,7 @@ class Matrix:
         """What a padded phrase mentions, in the order of the vocabulary."""
         hits = self._search.hits(text)
         found = self._search.mentioned(hits)
-        by_size = dict(self._by_size(text))
+        by_size = dict(self._by_size(text)) if "nod" in text else {}
         if not (found or by_size):
             return
         abnormalities = found & self._here
@@ -89,27 +92,28 @@ class Matrix:
         """Enlarged nodes and nodules above 1 cm: what a measurement alone can say."""
         node = max(text.find(" node"), text.find(" nodal"))
         if node >= 0 and (entry := self._abnormality.get("lymphadenopathy")) is not None:
+            word = node, node + len(" node")
             large = text.find("large")
             if large >= 0:
-                yield entry, (min(large, node), max(large + len("large"), node + len(" node")))
+                yield entry, _hull((large, large + len("large")), word)
             elif size := larger_than_1_cm(text, "node"):
-                yield entry, (min(size[0], node), max(size[1], node + len(" node")))
+                yield entry, _hull(size, word)
         nodule, entry = text.find("nodul"), self._abnormality.get("nodulegr1cm")
         if nodule >= 0 and entry is not None and (size := larger_than_1_cm(text, "nodul")):
-            yield entry, (min(size[0], nodule), max(size[1], nodule + len("nodul")))
+            yield entry, _hull(size, (nodule, nodule + len("nodul")))
 
     def _with_implied(self, locations: int, abnormalities: int, text: str) -> int:
         """Also the lungs of lung diseases and of lobes, and the heart of heart diseases."""
-        for side, lobes in _LOBES.items():
-            if any(locations & self._bit.get(lobe, 0) for lobe in lobes):
-                locations |= self._bit.get(side, 0) | self._bit.get("lung", 0)
-        if abnormalities & self._specific["lung"]:
-            locations |= self._bit.get("lung", 0)
-            for side, words in _SIDE_WORDS.items():
+        for lobes, around in self._lobes:
+            if locations & lobes:
+                locations |= around
+        if abnormalities & self._lung_diseases:
+            locations |= self._lung
+            for words, side in self._sides:
                 if any(word in text for word in words):
-                    locations |= self._bit.get(side, 0)
-        if abnormalities & self._specific["heart"]:
-            locations |= self._bit.get("heart", 0)
+                    locations |= side
+        if abnormalities & self._heart_diseases:
+            locations |= self._heart
         return locations
 
     def _possible_at(self, system: str, allowed_at: tuple[str, ...]) -> int:
@@ -118,11 +122,18 @@ class Matrix:
         A general abnormality may lie anywhere outside lung, heart and vessels.
         """
         systems = _OWN_SYSTEMS.get(system) or ("generic", *allowed_at)
-        return self._bits(row.system in systems for row in self._locations)
+        return _bits(row.system in systems for row in self._locations)
+
+    def _places(self, *names: str) -> int:
+        return _bits(row.name in names for row in self._locations)
 
     def _location_names(self, locations: int) -> tuple[str, ...]:
         return tuple(self._locations[entry].name for entry in members(locations))
 
-    @staticmethod
-    def _bits(flags: Iterator[bool]) -> int:
-        return sum(flag << at for at, flag in enumerate(flags))
+
+def _bits(flags: Iterable[bool]) -> int:
+    return sum(flag << at for at, flag in enumerate(flags))
+
+
+def _hull(one: Span, other: Span) -> Span:
+    return min(one[0], other[0]), max(one[1], other[1])

@@ -1,7 +1,7 @@
 """Terms: which entries of a vocabulary a phrase mentions, all found in one pass over it."""
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise
 from typing import Literal
 
 import ahocorasick
@@ -75,11 +75,17 @@ class TermSearch:
         single = [span for term in terms["any"] for span in hits.get(term, ())]
         if single:
             return min(single, key=lambda span: (span[0], -span[1]))
-        first, second = (
-            [span for term in terms[role] for span in hits.get(term, ())]
+        pairs = sorted(
+            (span, role)
             for role in ("first", "second")
+            for term in terms[role]
+            for span in hits.get(term, ())
         )
-        hulls = ((min(a, c), max(b, d)) for (a, b), (c, d) in product(first, second))
+        hulls = (
+            (one[0], max(one[1], other[1]))
+            for (one, role), (other, role_of_other) in pairwise(pairs)
+            if role != role_of_other
+        )
         return min(hulls, key=lambda span: (span[1] - span[0], span))
 
     def _add(self, term: str) -> int:

@@ -8,7 +8,14 @@ from typer import Argument, Option
 
 from hirescam.cli.choices import Geometry, Method, Precision
 from hirescam.cli.progress import steps
-from hirescam.cli.reading import AssumeHu, BadGeometry, OnBadGeometry, Sandbox, Series, read
+from hirescam.cli.reading import (
+    AssumeHuOption,
+    OnBadGeometry,
+    OnBadGeometryOption,
+    SandboxOption,
+    SeriesOption,
+    read,
+)
 
 
 def run(
@@ -33,10 +40,10 @@ def run(
         bool, Option("--compile", help="compile the network first; needs a C++ compiler")
     ] = False,
     device: Annotated[str, Option(help="cpu, cuda, cuda:1 …")] = "cpu",
-    series: Series = None,
-    on_bad_geometry: BadGeometry = OnBadGeometry.error,
-    assume_hu: AssumeHu = False,
-    sandbox: Sandbox = False,
+    series: SeriesOption = None,
+    on_bad_geometry: OnBadGeometryOption = OnBadGeometry.error,
+    assume_hu: AssumeHuOption = False,
+    sandbox: SandboxOption = False,
     any_values: Annotated[
         bool, Option("--any-values", help="explain values that no CT of a person has, too")
     ] = False,

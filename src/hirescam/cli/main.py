@@ -11,6 +11,11 @@ COMMANDS = {
     "explain": "hirescam.cli.explain",
     "audit": "hirescam.cli.audit",
     "series": "hirescam.cli.series",
+    "segment": "hirescam.cli.segment",
+    "label": "hirescam.cli.label",
+    "label-audit": "hirescam.cli.label_audit",
+    "vocabulary": "hirescam.cli.vocabulary",
+    "simulate": "hirescam.cli.simulate",
     "info": "hirescam.cli.info",
     "demo": "hirescam.cli.demo",
 }

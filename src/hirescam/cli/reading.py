@@ -1,4 +1,4 @@
-"""Options of the commands that read scans, and the reading that they ask for."""
+"""Options of every command that reads a scan, worded once, and the reading they ask for."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,35 +11,36 @@ if TYPE_CHECKING:
 
 
 class OnBadGeometry(StrEnum):
-    """What to do about slices that lie on no even, right-angled grid."""
+    """What becomes of missing, doubled, uneven, shifted or tilted slices."""
 
     error = "error"
     repair = "repair"
 
 
-Series = Annotated[
-    str | None, Option(help="UID of the DICOM series to read; `hirescam series` lists them")
+SeriesOption = Annotated[
+    str | None,
+    Option(help="UID of the DICOM series to read, as `hirescam series` lists them"),
 ]
-BadGeometry = Annotated[
+OnBadGeometryOption = Annotated[
     OnBadGeometry,
-    Option(help="refuse tilted, uneven, missing or doubled slices, or resample and say so"),
+    Option(help="refuse irregular slices, or resample them and put that on record"),
 ]
-AssumeHu = Annotated[
-    bool, Option("--assume-hu", help="take DICOM values without a rescale for HU")
-]
-Sandbox = Annotated[
+AssumeHuOption = Annotated[
     bool,
-    Option("--sandbox", help="decode in a process of limited time and memory"),
+    Option("--assume-hu", help="take DICOM values that state no unit for Hounsfield units"),
+]
+SandboxOption = Annotated[
+    bool, Option("--sandbox", help="decode in a process with limits of time and memory")
 ]
 
 
 def read(
     scan: Path,
     *,
-    series: str | None,
-    on_bad_geometry: OnBadGeometry,
-    assume_hu: bool,
-    sandbox: bool,
+    series: str | None = None,
+    on_bad_geometry: OnBadGeometry = OnBadGeometry.error,
+    assume_hu: bool = False,
+    sandbox: bool = False,
 ) -> "Volume":
     """The scan, read as the options say."""
     from hirescam.ct.files import read_volume

@@ -2,15 +2,28 @@
 
 import json
 import sys
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from hirescam.cli.jobs import Job, list_jobs
 from hirescam.cli.progress import steps
+from hirescam.cli.reading import (
+    AssumeHuOption,
+    OnBadGeometry,
+    OnBadGeometryOption,
+    SandboxOption,
+    SeriesOption,
+    read,
+)
 from hirescam.errors import HirescamError
+
+if TYPE_CHECKING:
+    from hirescam.ct.volume import Volume
 
 
 class Method(StrEnum):
@@ -40,17 +53,28 @@ def run(
     preview: Annotated[
         Path | None, Option(help="draw the organs too: .png file for one scan, folder for many")
     ] = None,
+    series: SeriesOption = None,
+    on_bad_geometry: OnBadGeometryOption = OnBadGeometry.error,
+    assume_hu: AssumeHuOption = False,
+    sandbox: SandboxOption = False,
     as_json: Annotated[bool, Option("--json", help="print the results as JSON")] = False,
 ) -> None:
     """Segment each scan; one that fails does not stop the rest."""
     results: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
+    reading = partial(
+        read,
+        series=series,
+        on_bad_geometry=on_bad_geometry,
+        assume_hu=assume_hu,
+        sandbox=sandbox,
+    )
     with steps() as step:
         jobs = list_jobs(scan, out, preview=preview, masks=external)
         for number, job in enumerate(jobs, start=1):
             step(f"segmenting {job.scan.name} ({number} of {len(jobs)})")
             try:
-                results[str(job.out)] = _segment(job, method.value, table)
+                results[str(job.out)] = _segment(job, reading, method.value, table)
             except HirescamError as error:
                 failures[job.scan.name] = str(error)
     if as_json:
@@ -61,15 +85,16 @@ def run(
     _refuse(failures, of=len(jobs))
 
 
-def _segment(job: Job, method: str, table: str | None) -> dict[str, Any]:
+def _segment(
+    job: Job, read: Callable[[Path], "Volume"], method: str, table: str | None
+) -> dict[str, Any]:
     """Read, segment and write one scan; its record."""
-    from hirescam.ct.files import read_volume
     from hirescam.organs.external import import_organs
     from hirescam.organs.files import organ_record, save_organs
     from hirescam.organs.segment import segment_organs
     from hirescam.organs.steps import keep_steps
 
-    volume = read_volume(job.scan)
+    volume = read(job.scan)
     kept: dict[str, Any] = {}
     observe = keep_steps(kept) if job.preview else None
     if job.masks:

@@ -26,8 +26,10 @@ SCAN = volume((7, 6, 5), spacing=(3, 2, 1), origin=(10, 20, 30))
         volume((7, 6, 5), spacing=(0.7, 0.6, 0.6), flips=(-1, 1, 1), origin=(1, 2, 3)),
         volume((7, 6, 5), spacing=(3, 2, 1), tilt_deg=25, origin=(-50, 20, 300)),
         volume((2, 6, 5)),
+        volume((7, 6, 5), spacing=(10, 0.5, 0.5), origin=(1, 2, 3)),
+        volume((7, 6, 5), spacing=(1, 0.9, 0.6), tilt_deg=90, flips=(1, -1, 1)),
     ],
-    ids=["head first", "feet first", "oblique", "two slices"],
+    ids=["head first", "feet first", "oblique", "two slices", "thick", "not axial"],
 )
 def test_every_voxel_keeps_its_value_and_its_place(scan, tmp_path):
     write_series(tmp_path / "scan", scan)

@@ -89,6 +89,20 @@ def test_series_that_rules_cannot_tell_apart_are_refused_with_their_slices(
     assert not any(one.chosen for one in list_series(tmp_path / "study"))
 
 
+def test_scans_of_two_studies_may_be_two_patients_and_are_never_chosen_from(tmp_path, refused):
+    for number, slices in enumerate((40, 60)):
+        study = f"1.3.{number}"
+        write(
+            tmp_path / str(number),
+            slices,
+            ORIGINAL,
+            uid=f"1.2.{number}",
+            StudyInstanceUID=study,
+        )
+    refused(tmp_path, GeometryError, "2 series of 60 and 40 slices", "not of 2")
+    assert read_volume(tmp_path, series="1.2.0").shape[0] == 40
+
+
 def test_few_slices_are_a_scan_where_nothing_else_is_there(tmp_path):
     write(tmp_path / "study" / "scan", 5, ORIGINAL, uid="1.2.1")
     write(tmp_path / "study" / "scout", 2, LOCALIZER, uid="1.2.2")

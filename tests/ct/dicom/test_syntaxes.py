@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import (
     MPEG2MPML,
@@ -146,6 +147,17 @@ def test_a_frame_of_another_size_than_its_header_says_is_not_decoded(tmp_path, r
     data[at : at + 4] = b"\xff\xff\xff\xff"
     file.write_bytes(data)
     refused(tmp_path / "scan", VoxelError, "65535 × 65535 pixels", "announces 16 × 12")
+
+
+@pytest.mark.parametrize("name", ["JPEG-LS", "JPEG lossless", "JPEG 2000"])
+def test_a_compressed_frame_that_was_cut_short_is_refused(name, tmp_path, refused):
+    for file in write_series(tmp_path / "scan", SCAN):
+        SYNTAXES[name](file)
+    header = dcmread(file)
+    (frame,) = generate_frames(header.PixelData, number_of_frames=1)
+    header.PixelData = encapsulate([frame[: len(frame) // 2]])
+    header.save_as(file)
+    refused(tmp_path / "scan", ReadError, "004.dcm: is damaged, cut short")
 
 
 def test_a_huge_frame_in_a_small_file_is_refused_before_it_is_decoded(tmp_path, refused):

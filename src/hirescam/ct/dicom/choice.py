@@ -69,9 +69,10 @@ def _only_original(groups: Sequence[Group]) -> Choice:
     counts = [group.slices for group in rivals]
     if not rivals:
         return Choice(_reasons(groups, {}), _none(groups))
-    if len(rivals) > 1 and counts[0] <= max(_FEW_SLICES, counts[1]):
+    studies = len({group.study for group in rivals})
+    if studies > 1 or (len(rivals) > 1 and counts[0] <= max(_FEW_SLICES, counts[1])):
         why_not = {id(group): "is one of several that could be the scan" for group in rivals}
-        return Choice(_reasons(groups, why_not), _several(counts))
+        return Choice(_reasons(groups, why_not), _several(counts, studies))
     best = "is the only series that could be the scan"
     if len(rivals) > 1:
         best = "is original and has the most slices"
@@ -96,10 +97,13 @@ def _reasons(groups: Sequence[Group], rivals: dict[int, str]) -> list[tuple[Grou
     return [(group, rivals.get(id(group)) or _SET_ASIDE[group.kind]) for group in groups]
 
 
-def _several(counts: Sequence[int]) -> GeometryError:
+def _several(counts: Sequence[int], studies: int) -> GeometryError:
+    sizes = " and ".join(map(str, counts))
+    wanted = f"one of over {_FEW_SLICES} that has more than any other"
+    if studies > 1:
+        wanted = f"those of one study, not of {studies}"
     return GeometryError(
-        f"holds {len(counts)} series of {' and '.join(map(str, counts))} slices, expected one "
-        f"of over {_FEW_SLICES} that has more than any other: {_LIST}"
+        f"holds {len(counts)} series of {sizes} slices, expected {wanted}: {_LIST}"
     )
 
 

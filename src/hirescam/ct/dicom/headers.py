@@ -28,7 +28,8 @@ from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError
 
 _KEPT = """
-    SOPClassUID Modality SeriesInstanceUID ImageType AcquisitionNumber InstanceNumber
+    SOPClassUID Modality ImageType StudyInstanceUID SeriesInstanceUID
+    AcquisitionNumber InstanceNumber
     ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness
     RescaleSlope RescaleIntercept RescaleType
     Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation
@@ -45,7 +46,7 @@ UNDEFINED_BYTES = 0xFFFFFFFF  # the length of pixels that are compressed
 
 _PREAMBLE_BYTES = 128
 _PREFIX = b"DICM"
-_MOST_INFLATED_BYTES = 1 << 30
+_MOST_INFLATED_BYTES = 1 << 28  # a slice is 1/500 of it; several are inflated at a time
 _THREADS = 4  # files on slow disks are awaited together; parsing itself takes turns
 
 Item = TypeVar("Item")

@@ -16,7 +16,7 @@ from pydicom.uid import (
     JPEGTransferSyntaxes,
 )
 
-from hirescam.ct.dicom.codestream import stated_size
+from hirescam.ct.dicom.codestream import is_whole, stated_size
 from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, in_threads, pixel_stream
 from hirescam.ct.dicom.padding import is_padding
 from hirescam.ct.dicom.planes import Plane
@@ -152,6 +152,8 @@ def _check_compressed(plane: Plane, stream: Stream, frame_bytes: int) -> None:
     frame = get_frame(stream, plane.frame, number_of_frames=frames(plane.header))
     stream.seek(begin)
     check_inflation(frame_bytes, len(frame))
+    if not is_whole(frame, plane.header.syntax):
+        raise EOFError
     size = stated_size(frame, plane.header.syntax)
     if size is not None and size != (plane.rows, plane.columns):
         raise VoxelError(

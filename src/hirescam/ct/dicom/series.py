@@ -51,6 +51,11 @@ class Group:
     headers: Sequence[Header]
 
     @property
+    def study(self) -> str:
+        """The UID of the study that it belongs to; empty where that is not stated."""
+        return str(self.headers[0].elements.get("StudyInstanceUID") or "")
+
+    @property
     def slices(self) -> int:
         """How many there are, in however many files."""
         return sum(frames(header) for header in self.headers)

@@ -40,7 +40,7 @@ def opened(path: Path) -> Iterator[list[Source]]:
 
     A zip is read in place: no name in it becomes a path on disk.
     """
-    if path.suffix.lower() != ".zip":
+    if path.is_dir() or path.suffix.lower() != ".zip":
         yield _on_disk(path)
         return
     with zipfile.ZipFile(path) as archive:

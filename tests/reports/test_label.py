@@ -9,7 +9,7 @@ import pytest
 from hirescam.errors import HirescamError, ReadError, WriteError
 from hirescam.reports.batch import Source, explain_one, label_file
 from hirescam.reports.files import read_reports
-from hirescam.reports.label import LONGEST, label_reports
+from hirescam.reports.label import LONGEST, label_one, label_reports
 from hirescam.reports.page import page
 from hirescam.reports.profile import ProfileChoice
 from hirescam.reports.table import Finding, Status
@@ -66,6 +66,17 @@ def test_one_megabyte_is_labelled_and_too_much_is_refused():
     assert "more than" in table.refused["longer"]
 
 
+def test_a_report_on_which_the_labeller_fails_is_refused_without_its_words():
+    class Failing:
+        version = "none"
+
+        def label(self, report_id, text):
+            raise ValueError(text)
+
+    one = label_one(Failing(), "a", "secret")
+    assert one.problem == "the labeller failed with ValueError"
+
+
 def test_two_processes_give_what_one_gives():
     texts = {f"report {number}": TEXTS["first"] for number in range(700)} | TEXTS
     assert label(texts, jobs=2) == label(texts)
@@ -91,7 +102,7 @@ def test_bytes_that_are_no_text_refuse_their_row_alone(tmp_path):
     written = label_file(Source(path), tmp_path / "out.csv", SARLE)
     assert (written.reports, written.refused) == (2, 2)
     errors = (tmp_path / "out.csv.errors.csv").read_text().splitlines()
-    assert errors[1].startswith("b,the report is not text")
+    assert errors[1] == 'b,"the report is not text: character 0 is byte 0xff, not UTF-8"'
     assert errors[2] == "c,its row is damaged or has no text"
 
 

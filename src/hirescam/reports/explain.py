@@ -93,14 +93,8 @@ def rendered(explanation: ReportExplanation) -> Group:
     for row in explanation.said:
         status = Text(row.status, _STYLES[row.status])
         table.add_row(status, row.abnormality, ", ".join(row.locations) or "–", Text(row.text))
-    legend = (
-        Text("Colours: ")
-        .append(" ")
-        .join(
-            [
-                *(Text(f" {status} ", style) for status, style in _STYLES.items()),
-                Text("left out", _LEFT_OUT),
-            ]
-        )
+    legend = Text("  ").join(
+        [Text(f" {status} ", style) for status, style in _STYLES.items()]
+        + [Text("left out", _LEFT_OUT)]
     )
     return Group(text, Text(), table, legend)

@@ -5,15 +5,18 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
+from hirescam.errors import HirescamError
 from hirescam.reports.profile import Profile, ProfileChoice
 from hirescam.reports.table import Labelled, LabelTable, tabulate
 
 LONGEST = 10_000_000
 """Characters of the longest report that is read."""
 _CHUNK = 256
+_FIRST_UNDECODED = 0xDC00  # what Python's "surrogateescape" adds to a byte that is not UTF-8
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1b\ud800-\udfff]")
 
 
@@ -49,34 +52,45 @@ def label_stream(
         yield from (label_one(profile, name, text) for name, text in reports)
         return
     waiting: deque[Future[list[Labelled]]] = deque()
-    with ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), _prepare, (choice,)
-    ) as pool:
-        for chunk in _chunks(reports):
-            waiting.append(pool.submit(_label_chunk, chunk))
-            if len(waiting) > 2 * jobs:
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(jobs, spawn, _prepare, (choice,)) as pool:
+            for chunk in _chunks(reports):
+                waiting.append(pool.submit(_label_chunk, chunk))
+                if len(waiting) > 2 * jobs:
+                    yield from waiting.popleft().result()
+            while waiting:
                 yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise HirescamError(
+            f"one of {jobs} worker processes was ended, most likely for want of memory: use "
+            f"fewer jobs"
+        ) from error
 
 
 def label_one(profile: Profile, report: str, text: str | None) -> Labelled:
     """One report's findings, or the reason why it has none that could be trusted."""
-    if text is None:
-        return Labelled(report, problem="its row is damaged or has no text")
     if problem := _problem(text):
         return Labelled(report, problem=problem)
-    return Labelled(report, tuple(profile.label(report, text)))
+    try:
+        return Labelled(report, tuple(profile.label(report, text or "")))
+    except Exception as error:  # one report must not end a run over a million
+        return Labelled(report, problem=f"the labeller failed with {type(error).__name__}")
 
 
-def _problem(text: str) -> str:
-    """Never a part of the text: problems are printed and kept."""
+def _problem(text: str | None) -> str:
+    """Why a text is no report; never a part of it, because problems are printed and kept."""
+    if text is None:
+        return "its row is damaged or has no text"
     if not text.strip():
         return "the report is empty"
     if len(text) > LONGEST:
         return f"the report has {len(text)} characters, more than {LONGEST}"
     if strange := _NOT_TEXT.search(text):
-        return f"the report is not text: character {strange.start()} is U+{ord(strange[0]):04X}"
+        code = ord(strange[0])
+        byte = code - _FIRST_UNDECODED
+        what = f"byte {byte:#04x}, not UTF-8" if 0x80 <= byte <= 0xFF else f"U+{code:04X}"
+        return f"the report is not text: character {strange.start()} is {what}"
     return ""
 
 

@@ -38,7 +38,6 @@ class Vocabulary(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-@cache
 def read_vocabulary(kind: Kind, folder: Path | None = None) -> Vocabulary:
     """The published vocabulary for CT or chest X-ray ("cxr"), a site's folder laid over it.
 
@@ -47,10 +46,28 @@ def read_vocabulary(kind: Kind, folder: Path | None = None) -> Vocabulary:
 
     Raises `HirescamError` where a file or a row is not valid.
     """
+    if folder is None:
+        return _published(kind)
+    if not folder.is_dir():
+        raise HirescamError(f"{folder.name} is no folder: give one that holds TOML files")
+    return _read(*_folders(kind), folder)
+
+
+@cache
+def _published(kind: Kind) -> Vocabulary:
+    return _read(*_folders(kind))
+
+
+def _folders(kind: Kind) -> tuple[Traversable, Traversable]:
     shipped = files(__package__) / "vocabulary"
+    return shipped, shipped / kind
+
+
+def _read(*folders: Path | Traversable) -> Vocabulary:
+    """One vocabulary of several folders, the later ones laid over the earlier."""
     tables: dict[str, Any] = {name: {} for name in (*_KEYS, _WORDS)}
-    for source in (shipped, shipped / kind, *([_checked(folder)] if folder else [])):
-        for path in sorted(source.iterdir(), key=lambda path: path.name):
+    for folder in folders:
+        for path in sorted(folder.iterdir(), key=lambda path: path.name):
             if path.name.endswith(".toml"):
                 _lay_over(tables, path)
     words = tables.pop(_WORDS)
@@ -61,20 +78,17 @@ def read_vocabulary(kind: Kind, folder: Path | None = None) -> Vocabulary:
     try:
         return Vocabulary.model_validate(rows)
     except ValidationError as error:
-        first = error.errors()[0]
-        table, number, *field = (*first["loc"], "")
-        row = tables[str(table)]
-        name = list(row)[int(number)] if isinstance(row, dict) else number
-        raise HirescamError(
-            f"vocabulary row {name!r} of {table} is not valid at {field[0] or 'its end'} "
-            f"({first['msg']}): correct it in its TOML file"
-        ) from None
+        raise HirescamError(_complaint(error, tables)) from None
 
 
-def _checked(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise HirescamError(f"{folder.name} is no folder: give one that holds TOML files")
-    return folder
+def _complaint(error: ValidationError, tables: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    table, number, *field = first["loc"]
+    row = list(tables[str(table)])[int(number)]
+    return (
+        f"vocabulary row {row!r} of {table} is not valid at {(*field, 'its end')[0]} "
+        f"({first['msg']}): correct it in its TOML file"
+    )
 
 
 def _lay_over(tables: dict[str, Any], path: Path | Traversable) -> None:

@@ -1,0 +1,35 @@
+"""Train a model on scans with labels, as a TOML recipe says; stopped runs can go on."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hirescam.cli.progress import counter
+
+
+def run(
+    recipe: Annotated[
+        Path, Argument(help="TOML such as those in recipes/, or config.json of a run")
+    ],
+    out: Annotated[Path, Option("--out", "-o", help="folder of the run")] = Path("run"),
+    set_: Annotated[
+        list[str] | None,
+        Option("--set", help="change a key of the recipe: KEY=VALUE (repeatable)"),
+    ] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="go on with the run in that folder, if there is one")
+    ] = False,
+    as_json: Annotated[bool, Option("--json", help="print the result as JSON")] = False,
+) -> None:
+    """Train, and name the model and what was measured of it."""
+    with counter() as show:
+        from hirescam.training.config import TrainConfig, parse_changes
+        from hirescam.training.run_folder import BEST
+        from hirescam.training.train import train
+
+        config = TrainConfig.read(recipe, **parse_changes(set_ or []))
+        model = train(config, out, resume=resume, on_progress=show)
+    found = {"model": str(out / BEST), "notes": list(model.card.notes)}
+    print(json.dumps(found) if as_json else "\n".join([str(out / BEST), *model.card.notes]))

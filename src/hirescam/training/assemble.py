@@ -1,0 +1,88 @@
+"""Assemble: from a config, the parts that are trained with: model, objective, optimiser."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+
+from hirescam.errors import HirescamError
+from hirescam.models.backbone import ResNetTrunk, load_imagenet
+from hirescam.models.classifier import Classifier
+from hirescam.models.files import Model, new_model
+from hirescam.training.config import TrainConfig
+from hirescam.training.datasets.cases import Case, Cases
+from hirescam.training.initialise import initialise
+from hirescam.training.losses import positive_weights
+from hirescam.training.objective import Objective
+
+SIMULATED = (
+    "This model has only ever seen simulated chests: what it says of a real scan means nothing."
+)
+
+
+def fresh_model(config: TrainConfig, cases: Cases) -> Model:
+    """The model before its first step, the same whenever and in whichever process."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = new_model(
+            name=config.name,
+            labels=config.labels,
+            preparation=config.preparation,
+            architecture=config.architecture,
+            arguments=config.arguments,
+            trained_on=f"{len(cases.splits['train'])} scans, layout {config.layout}",
+            notes=(SIMULATED,) if config.layout == "simulated" else (),
+        )
+    STARTS[config.start](model.network, config)
+    for parameter in model.network.features.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    return model
+
+
+def _few_scans(network: Classifier, config: TrainConfig) -> None:
+    initialise(network, config.seed)
+
+
+def _imagenet(network: Classifier, config: TrainConfig) -> None:
+    trunk = network.features.trunk
+    if not isinstance(trunk, ResNetTrunk):
+        raise HirescamError(
+            f"{config.architecture} has no ResNet trunk for ImageNet weights: set start to "
+            f"random"
+        )
+    load_imagenet(trunk, config.imagenet_weights)
+
+
+STARTS: dict[str, Callable[[Classifier, TrainConfig], None]] = {
+    "random": lambda network, config: None,
+    "few-scans": _few_scans,
+    "imagenet": _imagenet,
+}
+"""What is done to weights that torch has drawn from the seed."""
+
+
+def objective(config: TrainConfig, network: Classifier, cases: Sequence[Case]) -> Objective:
+    """What is minimised; weights of rare labels come from the training `cases`."""
+    weights = None
+    if config.positive_weights:
+        weights = positive_weights(torch.from_numpy(np.stack([case.labels for case in cases])))
+    return Objective(
+        network,
+        mask_loss=config.mask_loss,
+        mask_loss_weight=config.mask_loss_weight,
+        maps=config.maps,
+        positive_weight=weights,
+    )
+
+
+def optimiser(config: TrainConfig, network: Classifier) -> torch.optim.Optimizer:
+    """What minimises it, without a schedule."""
+    make: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "sgd": partial(torch.optim.SGD, momentum=config.momentum),
+        "adamw": torch.optim.AdamW,
+    }
+    return make[config.optimiser](
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )

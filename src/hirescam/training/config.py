@@ -1,0 +1,183 @@
+"""TrainConfig: everything that decides a training run, read from TOML.
+
+The defaults are the paper's: Draelos and Carin, arXiv:2011.08891, and its published code.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hirescam.anatomy import LABELS
+from hirescam.ct.prepare import Preparation
+from hirescam.errors import HirescamError
+from hirescam.models.files import ARCHITECTURES
+from hirescam.regions.downsample import DOWNSAMPLINGS, Downsampling
+from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES
+
+MAY_CHANGE = frozenset(
+    {
+        "epochs",
+        "patience",
+        "workers",
+        "cache",
+        "checkpoint_every_steps",
+        "log_every_steps",
+        "tensorboard",
+    }
+)
+"""Keys that a resumed run may set anew; every other one would make it another run."""
+
+
+class TrainConfig(BaseModel):
+    """A training run; the same config, data and machine give the same weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "model"
+    seed: int = Field(default=0, ge=0)
+
+    layout: Literal["csv", "simulated", "rad-chestct", "ct-rate"] = "csv"
+    data: Path
+    """The table of a `csv` layout, else the folder of the data set."""
+    labels: tuple[str, ...] = LABELS
+    view: str = "80-published"
+    """How findings at locations become labels, where a data set has the former."""
+    subset: Path | None = None
+    """A CSV that names some of the scans; left out, all."""
+    organs: Path | None = None
+    """A folder with <id>.nii.gz of `hirescam segment`; left out, organs are segmented."""
+    cache: Path | None = None
+    """Where prepared scans and regions are kept; left out, `cache` beside the data."""
+
+    architecture: str = "AxialNet"
+    arguments: dict[str, int | tuple[int, ...]] = {}
+    preparation: Preparation = Preparation()
+    start: Literal["imagenet", "random", "few-scans"] = "imagenet"
+    imagenet_weights: Path | None = None
+
+    mask_loss: str | None = None
+    mask_loss_weight: float = Field(default=MASK_LOSS_WEIGHT, ge=0)
+    maps: Literal["hirescam", "gradcam"] = "hirescam"
+    positive_weights: bool = False
+    downsampling: Downsampling = "nearest"
+    fraction: float = Field(default=0.0, ge=0, lt=1)
+    dilated: bool = False
+
+    augmentation: Literal["none", "published", "sided"] = "published"
+
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    momentum: float = Field(default=0.99, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-7, ge=0)
+    accumulate: int = Field(default=1, ge=1)
+    """Scans per step and process; their gradients are averaged."""
+    epochs: int = Field(default=100, ge=1)
+    patience: int = Field(default=15, ge=1)
+    """Epochs in a row without a lower validation loss after which training ends."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    processes: int = Field(default=1, ge=1)
+    """Processes on each node, one device each."""
+    nodes: int = Field(default=1, ge=1)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    save_memory: bool = False
+    """Compute activations twice instead of keeping them; the same gradients."""
+    deterministic: bool = True
+    workers: int = Field(default=0, ge=0)
+    """Processes that read scans ahead."""
+    launch: Literal["script", "spawn"] = "script"
+    """How more processes start: the command runs again, or Python's spawn, without progress."""
+    tensorboard: bool = False
+    checkpoint_every_steps: int = Field(default=100, ge=1)
+    log_every_steps: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "TrainConfig":
+        tables: dict[str, tuple[str | None, Iterable[str]]] = {
+            "architecture": (self.architecture, ARCHITECTURES),
+            "mask_loss": (self.mask_loss, MASK_LOSSES),
+            "downsampling": (self.downsampling, DOWNSAMPLINGS),
+        }
+        for key, (value, table) in tables.items():
+            if value is not None and value not in table:
+                raise ValueError(f"{key} is {value!r}, expected one of {', '.join(table)}")
+        if not self.labels or len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels must be at least one name, each once")
+        return self
+
+    @classmethod
+    def read(cls, path: str | Path, **changes: Any) -> "TrainConfig":
+        """The config of a TOML file, or of the JSON in a run folder, with some keys changed.
+
+        A dot in a key reaches into a table. Raises `HirescamError` for what is not understood.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+            table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        except (OSError, ValueError) as error:
+            raise HirescamError(
+                f"{path} is no config ({error}): give a TOML file such as those in recipes/"
+            ) from error
+        for key, value in changes.items():
+            _put(table, key.split("."), value)
+        return _valid(table, source=path.name)
+
+
+def parse_changes(pairs: Iterable[str]) -> dict[str, Any]:
+    """Changes written as `key=value`; the value as in TOML, or else it is text."""
+    changes = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise HirescamError(f"{pair!r} changes nothing: write key=value, as epochs=2")
+        try:
+            changes[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = value.strip()
+    return changes
+
+
+def differing(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """Keys in which two configs tell of different runs."""
+    return [
+        key
+        for key in TrainConfig.model_fields
+        if key not in MAY_CHANGE and getattr(one, key) != getattr(other, key)
+    ]
+
+
+def _put(table: dict[str, Any], keys: list[str], value: Any) -> None:
+    *outer, last = keys
+    for key in outer:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise HirescamError(
+                f"{key} is no table, so {key}.{last} cannot be set: check the key"
+            )
+    table[last] = value
+
+
+def _valid(table: Mapping[str, Any], *, source: str) -> TrainConfig:
+    try:
+        return TrainConfig.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise HirescamError(f"{source}: {_told(key, first)}") from error
+
+
+def _told(key: str, error: Mapping[str, Any]) -> str:
+    if error["type"] != "extra_forbidden":
+        return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}"
+    known = [
+        *TrainConfig.model_fields,
+        *(f"preparation.{each}" for each in Preparation.model_fields),
+    ]
+    near = get_close_matches(key, known, n=1, cutoff=0.4)
+    return f"{key!r} is no key of a config" + (f", do you mean {near[0]!r}?" if near else "")

@@ -1,0 +1,1 @@
+"""Data sets on disk: scans, labels and where the labels lie, one file for each layout."""

@@ -1,0 +1,152 @@
+"""Prepared: scans on the network's grid and organs on its map, kept on disk between runs.
+
+Scans are int16 arrays that are mapped, not read; regions are some 2 kB each. Both are named by
+a hash of the content and the options that made them, so a cache can be shared by many runs.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hirescam.anatomy import ORGANS
+from hirescam.ct.files import read_volume
+from hirescam.ct.grid import Cells
+from hirescam.ct.prepare import Preparation, place
+from hirescam.ct.whole_file import whole_file
+from hirescam.models.files import Model
+from hirescam.organs.files import read_organs
+from hirescam.organs.masks import OrganMasks
+from hirescam.organs.segment import segment_organs
+from hirescam.regions.downsample import (
+    Downsampling,
+    OrgansOnMap,
+    halves_on_map,
+    organs_on_map,
+)
+from hirescam.regions.files import cached_organs_on_map, regions_key
+from hirescam.simulate.storage import read_truth
+from hirescam.training.datasets.cases import Case
+from hirescam.training.digest import known_digest
+
+MADE_BY = 1
+"""Raised whenever the same scan and preparation come to give other voxels."""
+
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A network's input and its map: all that scans and regions are prepared for."""
+
+    preparation: Preparation
+    cells: tuple[Cells, Cells, Cells]
+    downsampling: Downsampling = "nearest"
+    fraction: float = 0.0
+    dilated: bool = False
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        slices, rows, columns = (axis.count for axis in self.cells)
+        return slices, rows, columns
+
+
+def grid_of(model: Model, **regions: Any) -> Grid:
+    """The grid of a model, whose cells lie where their receptive fields are centred."""
+    slices, group, *_ = model.preparation.input_shape
+    plane = model.network.cells
+    cells = Cells((group - 1) / 2, float(group), slices), plane, plane
+    return Grid(model.preparation, cells, **regions)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where one prepared scan lies, and where its organs on the map, if they were wanted."""
+
+    voxels: Path
+    organs: Path | None
+
+
+def prepare_all(
+    cases: Sequence[Case],
+    grid: Grid,
+    cache: Path,
+    *,
+    with_organs: bool,
+    jobs: int = 1,
+    on_progress: OnProgress = lambda name, done, of: None,
+) -> tuple[Files, ...]:
+    """Prepare what is not in the cache yet, by several processes if asked.
+
+    Raises `ReadError` for a scan or mask that cannot be read; what was prepared is kept.
+    """
+    work = partial(prepare, grid=grid, cache=cache, with_organs=with_organs)
+    files = []
+    with ProcessPoolExecutor(max(jobs, 1), mp_context=get_context("spawn")) as pool:
+        made = pool.map(work, cases, chunksize=4) if jobs > 1 else map(work, cases)
+        for done, each in enumerate(made, start=1):
+            files.append(each)
+            on_progress("preparing scans", done, len(cases))
+    return tuple(files)
+
+
+def prepare(case: Case, grid: Grid, cache: Path, *, with_organs: bool) -> Files:
+    """One scan, and its regions, prepared unless they are in the cache already."""
+    digest = known_digest(case.scan, cache / "digests")
+    ingredients = [MADE_BY, digest, grid.preparation.model_dump(mode="json")]
+    name = hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+    voxels = cache / "scans" / f"{name}.npy"
+    if not voxels.exists():
+        placed = place(read_volume(case.scan), grid.preparation).voxels
+        with whole_file(voxels) as file:
+            np.save(file, np.rint(placed).astype(np.int16), allow_pickle=False)
+    return Files(voxels, _organs(case, digest, grid, cache) if with_organs else None)
+
+
+def _organs(case: Case, scan_digest: str, grid: Grid, cache: Path) -> Path:
+    source = f"{scan_digest} segmented"
+    if case.organs is not None:
+        source = known_digest(case.organs, cache / "digests")
+    options = {
+        "downsampling": grid.downsampling,
+        "fraction": grid.fraction,
+        "dilated": grid.dilated,
+    }
+    key = regions_key(source, grid.preparation, grid.cells, **options)
+    folder = cache / "regions"
+    cached_organs_on_map(folder, key, grid.map_shape, lambda: _on_map(case, grid))
+    return folder / f"{key}.npy"
+
+
+def _on_map(case: Case, grid: Grid) -> OrgansOnMap:
+    """As published, a scan without any organ gets the places where organs usually lie."""
+    organs = _read(case.organs) if case.organs else segment_organs(read_volume(case.scan))
+    if not organs.codes.any():
+        return halves_on_map(grid.map_shape)
+    return organs_on_map(
+        organs,
+        grid.preparation,
+        grid.cells,
+        downsampling=grid.downsampling,
+        fraction=grid.fraction,
+        dilated=grid.dilated,
+    )
+
+
+def _read(path: Path) -> OrganMasks:
+    """Masks that `hirescam segment` wrote, or the truth of a simulated chest."""
+    if path.suffix != ".npz":
+        return read_organs(path)
+    truth = read_truth(path)
+    first = next(iter(truth.organs.values()))
+    codes = np.zeros(first.shape, np.uint8)
+    for code, organ in enumerate(ORGANS, start=1):
+        codes[truth.organs[organ]] = code
+    return OrganMasks(codes, truth.affine, method="simulated truth")

@@ -1,0 +1,95 @@
+"""Run folder: all that a training run leaves, enough to repeat it.
+
+config.json       the resolved config; `hirescam train config.json` repeats the run
+made_with.json    versions, commit, and a digest of which scans were in which split
+metrics.jsonl     losses, one line for some steps and for each epoch; epochs.csv as a table
+last.checkpoint   where the run stands; it goes on from there with --resume
+best.model        the model of the epoch with the lowest validation loss
+"""
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import hirescam
+from hirescam.ct.whole_file import whole_file
+from hirescam.errors import WriteError
+from hirescam.training.config import TrainConfig, differing
+from hirescam.training.datasets.cases import Cases
+
+CHECKPOINT, BEST = "last.checkpoint", "best.model"
+_PACKAGES = ("torch", "lightning", "numpy", "scipy", "SimpleITK", "nibabel", "pydicom")
+
+
+def open_run(folder: Path, config: TrainConfig, cases: Cases, *, resume: bool) -> None:
+    """Begin a run in a new folder, or go on with the one that is there.
+
+    What a stopped process left half-written is removed. Raises `WriteError` if there is a run
+    and `resume` was not asked for, or if it is another one.
+    """
+    stated = folder / "config.json"
+    if not stated.exists():
+        _write_json(stated, config.model_dump(mode="json"))
+        _write_json(folder / "made_with.json", made_with(cases))
+        return
+    if not resume:
+        raise WriteError(
+            f"{folder} holds a training run: go on with it by --resume, or choose another "
+            f"folder"
+        )
+    for rest in folder.glob(".*"):
+        shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+    changed = differing(TrainConfig.read(stated), config)
+    if changed:
+        raise WriteError(
+            f"{folder} holds a run of another config, with other {', '.join(changed)}: resume "
+            f"it with {stated}, or choose another folder"
+        )
+
+
+def made_with(cases: Cases) -> dict[str, Any]:
+    """What else a run follows from; no scan is named."""
+    splits = {
+        split: {
+            "scans": len(of_split),
+            "digest": hashlib.sha256(
+                "\n".join(each.id for each in of_split).encode()
+            ).hexdigest(),
+        }
+        for split, of_split in cases.splits.items()
+    }
+    return {
+        "hirescam": hirescam.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "splits": splits,
+        "rows_without_scan": cases.absent,
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the code, if it runs from a git checkout."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with whole_file(path) as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode())

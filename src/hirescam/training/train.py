@@ -1,0 +1,178 @@
+"""train: a data set becomes a model, in a run that can be repeated, stopped and resumed."""
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from hirescam.errors import HirescamError, MissingPackageError
+from hirescam.models.classifier import Classifier
+from hirescam.models.files import Model, load_model
+from hirescam.training import assemble
+from hirescam.training.checkpointing import checkpointed
+from hirescam.training.config import TrainConfig
+from hirescam.training.datasets.cases import Cases
+from hirescam.training.datasets.read import read_cases
+from hirescam.training.deterministic import deterministic
+from hirescam.training.loop import Run, run_epochs
+from hirescam.training.losses import ABSENT_MAY_LOOK
+from hirescam.training.metrics_log import metrics_log
+from hirescam.training.prepared import Grid, OnProgress, grid_of, prepare_all
+from hirescam.training.resume import Progress, load_state
+from hirescam.training.run_folder import BEST, CHECKPOINT, open_run
+from hirescam.training.scans import Scans
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
+STRATEGIES = {"script": "ddp", "spawn": "ddp_spawn"}
+
+
+def train(
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = lambda name, done, of: None,
+) -> Model:
+    """Train as `config` says into the folder `out`; its best model comes back.
+
+    With `resume` a run that was stopped, at whatever moment, goes on from its last checkpoint
+    and ends with the weights that it would have had. Raises `HirescamError` for a config, data
+    or folder that cannot be used.
+    """
+    out = Path(out)
+    fabric = make_fabric(config)
+    if config.launch == "spawn":
+        fabric.launch(partial(_train_here, config=config, out=out, resume=resume))
+    else:
+        fabric.launch()
+        _train_here(fabric, config, out, resume, on_progress)
+    return load_model(out / BEST)
+
+
+def make_fabric(config: TrainConfig) -> "Fabric":
+    """Lightning's hold on devices, processes and precision."""
+    try:
+        from lightning.fabric import Fabric
+    except ImportError as error:
+        raise MissingPackageError(
+            'training needs Lightning: pip install "hirescam[train]"'
+        ) from error
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu" and config.precision == "fp16":
+        raise HirescamError(
+            "precision fp16 needs a graphics card, this run is on the CPU: use bf16 or fp32"
+        )
+    many = config.processes * config.nodes > 1
+    return Fabric(
+        accelerator=device,
+        devices=config.processes,
+        num_nodes=config.nodes,
+        strategy=STRATEGIES[config.launch] if many else "auto",
+        precision=PRECISIONS[config.precision],
+    )
+
+
+def _train_here(
+    fabric: "Fabric",
+    config: TrainConfig,
+    out: Path,
+    resume: bool,
+    on_progress: OnProgress = lambda name, done, of: None,
+) -> None:
+    """The part of one process."""
+    cases = read_cases(config)
+    if fabric.is_global_zero:
+        open_run(out, config, cases, resume=resume)
+    fabric.barrier()
+    model = assemble.fresh_model(config, cases)
+    grid = grid_of(
+        model,
+        downsampling=config.downsampling,
+        fraction=config.fraction,
+        dilated=config.dilated,
+    )
+    training, validation = (
+        _scans(fabric, config, cases, split, grid, on_progress) for split in ("train", "valid")
+    )
+    objective = assemble.objective(config, model.network, training.cases)
+    optimiser = assemble.optimiser(config, model.network)
+    with ExitStack() as borrowed:
+        borrowed.enter_context(deterministic(config.deterministic))
+        if config.save_memory:
+            borrowed.enter_context(checkpointed(model.network))
+        shared, _ = fabric.setup(objective, optimiser)
+        progress = _resumed(fabric, out / CHECKPOINT, model.network, optimiser)
+        log = metrics_log(
+            out,
+            steps=progress.steps,
+            tensorboard=config.tensorboard,
+            silent=not fabric.is_global_zero,
+        )
+        run = Run(
+            config=config,
+            folder=out,
+            fabric=fabric,
+            model=model,
+            objective=objective,
+            shared=shared,
+            optimiser=optimiser,
+            training=training,
+            validation=validation,
+            write=borrowed.enter_context(log),
+            on_progress=on_progress if fabric.is_global_zero else lambda name, done, of: None,
+        )
+        run_epochs(run, progress)
+    fabric.barrier()
+
+
+def _scans(
+    fabric: "Fabric",
+    config: TrainConfig,
+    cases: Cases,
+    split: str,
+    grid: Grid,
+    on_progress: OnProgress,
+) -> Scans:
+    """The scans of a split, each prepared by one of the processes."""
+    of_split = cases.splits[split]
+    prepared = partial(
+        prepare_all,
+        grid=grid,
+        cache=config.cache or config.data.parent / "cache",
+        with_organs=config.mask_loss is not None,
+    )
+    mine = of_split[fabric.global_rank :: fabric.world_size]
+    prepared(mine, jobs=config.workers, on_progress=on_progress)
+    fabric.barrier()
+    return Scans(
+        of_split,
+        prepared(of_split),
+        grid,
+        cases.anatomy,
+        absent_by_anatomy=ABSENT_MAY_LOOK.get(config.mask_loss or "") == "anatomy",
+        exchange_sides=config.augmentation == "sided",
+    )
+
+
+def _resumed(
+    fabric: "Fabric", path: Path, network: Classifier, optimiser: torch.optim.Optimizer
+) -> Progress:
+    """Where the run stands; weights and optimiser as they were then."""
+    if not path.exists():
+        return Progress()
+    state = load_state(path)
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    fabric.strategy.precision.load_state_dict(state["precision"])
+    return Progress(**state["progress"])

@@ -1,0 +1,82 @@
+"""Configs: what a recipe says is what is trained, and a slip of the pen is told."""
+
+import pytest
+
+from hirescam.errors import HirescamError
+from hirescam.training.config import TrainConfig, differing, parse_changes
+from make import REPO
+
+RECIPES = sorted((REPO / "recipes").glob("*.toml"))
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('data = "cases.csv"\nepochs = 7\n[preparation]\ngroup = 3\n')
+    return path
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_a_config(path):
+    assert TrainConfig.read(path).name == path.stem
+
+
+def test_the_defaults_are_the_paper_s(recipe):
+    config = TrainConfig.read(recipe)
+    assert (config.optimiser, config.learning_rate, config.momentum) == ("sgd", 1e-3, 0.99)
+    assert (config.weight_decay, config.patience, config.seed) == (1e-7, 15, 0)
+    assert (config.accumulate, config.precision, len(config.labels)) == (1, "fp32", 80)
+    assert config.mask_loss_weight == pytest.approx(1 / 3)
+    assert config.preparation.shape == (405, 420, 420)
+    assert TrainConfig.model_fields["epochs"].default == 100
+
+
+def test_the_paper_s_recipe_differs_from_the_defaults_in_its_mask_loss_alone():
+    plain = TrainConfig.read(REPO / "recipes" / "axialnet-class.toml")
+    masked = TrainConfig.read(REPO / "recipes" / "axialnet-mask.toml")
+    assert differing(plain, masked) == ["name", "mask_loss"]
+    assert differing(plain, TrainConfig(data=plain.data)) == ["name", "layout"]
+
+
+def test_changes_reach_into_tables(recipe):
+    changes = parse_changes(
+        ["epochs=2", "preparation.group=1", "name=mine", "maps = 'gradcam'"]
+    )
+    config = TrainConfig.read(recipe, **changes)
+    assert (config.epochs, config.preparation.group) == (2, 1)
+    assert (config.name, config.maps) == ("mine", "gradcam")
+
+
+def test_a_config_survives_the_run_folder(recipe, tmp_path):
+    config = TrainConfig.read(recipe)
+    (tmp_path / "config.json").write_text(config.model_dump_json())
+    assert TrainConfig.read(tmp_path / "config.json") == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"learning_rte": 0.1}, "'learning_rte' is no key .* do you mean 'learning_rate'"),
+        ({"preparation.windw_hu": [0, 1]}, "do you mean 'preparation.window_hu'"),
+        ({"zzzz": 1}, "'zzzz' is no key of a config$"),
+        ({"mask_loss": "publishd"}, "mask_loss is 'publishd', expected one of published"),
+        ({"architecture": "ResNet"}, "architecture is 'ResNet', expected one of AxialNet"),
+        ({"epochs": 0}, "epochs: Input should be greater than or equal to 1"),
+        ({"labels": ["a", "a"]}, "labels must be at least one name, each once"),
+        ({"epochs.much": 1}, "epochs is no table"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_key(recipe, changes, said):
+    with pytest.raises(HirescamError, match=said):
+        TrainConfig.read(recipe, **changes)
+
+
+def test_a_change_without_a_value_is_refused():
+    with pytest.raises(HirescamError, match="write key=value"):
+        parse_changes(["epochs"])
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path):
+    (tmp_path / "broken.toml").write_text("epochs = = 2")
+    with pytest.raises(HirescamError, match=r"broken\.toml is no config"):
+        TrainConfig.read(tmp_path / "broken.toml")

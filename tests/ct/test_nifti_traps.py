@@ -65,6 +65,8 @@ REFUSED = {
     "spacing NaN": ({"pixdim": pixdim(np.nan, 2, 3), "sform_code": 0}, "above 0 mm"),
     "qform elsewhere": ({"qoffset_x": 30}, "place a corner of the image 23.0 mm apart"),
     "qform turned": ({"quatern_b": 0, "quatern_c": 0, "quatern_d": 0}, "sform and qform place"),
+    "sform beyond the world": ({"srow_x": 1e30}, "sform holds a number that is no place"),
+    "qform beyond numbers": ({"qoffset_x": np.nan}, "qform holds a number that is no place"),
     "no form": ({"sform_code": 0, "qform_code": 0}, "neither sform nor qform"),
     "an unknown form": ({"sform_code": 9}, "sform_code is 9, expected 0 to 5"),
     "metres": ({"xyzt_units": 1}, "in meter, expected mm"),

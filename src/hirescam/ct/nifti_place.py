@@ -13,6 +13,11 @@ from jaxtyping import Float, Float64
 from hirescam.errors import GeometryError
 
 _CODES = range(6)
+_NUMBERS = {
+    "sform": ("srow_x", "srow_y", "srow_z"),
+    "qform": ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+}
+_LARGEST_MM = 1e6
 _FAR_VOXELS = 0.5  # further apart than this, two places of one corner are two places
 _UNEQUAL = 0.01  # of a spacing
 
@@ -29,6 +34,7 @@ def nifti_affine(header: nib.Nifti1Header) -> Float64[np.ndarray, "4 4"]:
             "again from its DICOM series, or set one of them"
         )
     _check_unit(header)
+    _check_numbers(header, [form for form, code in codes.items() if code])
     spacing_mm = np.abs(header["pixdim"][1:4].astype(float))
     sform = header.get_sform().astype(float) if codes["sform"] else None
     if sform is not None:
@@ -49,6 +55,16 @@ def _check_unit(header: nib.Nifti1Header) -> None:
         raise GeometryError(f"measures space in {unit}, expected mm: write it again in mm")
 
 
+def _check_numbers(header: nib.Nifti1Header, forms: list[str]) -> None:
+    for form in forms:
+        numbers = np.concatenate([np.ravel(header[name]) for name in _NUMBERS[form]])
+        if not (np.abs(numbers) < _LARGEST_MM).all():
+            raise GeometryError(
+                f"{form} holds a number that is no place in mm: write the scan again, or set "
+                f"{form}_code to 0"
+            )
+
+
 def _check_spacing(pixdim_mm: Float[np.ndarray, "3"], sform_mm: Float[np.ndarray, "3"]) -> None:
     if not np.allclose(pixdim_mm, sform_mm, rtol=_UNEQUAL, atol=0):
         raise GeometryError(
@@ -59,7 +75,7 @@ def _check_spacing(pixdim_mm: Float[np.ndarray, "3"], sform_mm: Float[np.ndarray
 
 def _qform(header: nib.Nifti1Header) -> Float64[np.ndarray, "4 4"]:
     spacing_mm = header["pixdim"][1:4]
-    if not (spacing_mm > 0).all():
+    if not ((spacing_mm > 0) & (spacing_mm < _LARGEST_MM)).all():
         raise GeometryError(
             f"pixdim is {_mm(spacing_mm)}, expected three lengths above 0 mm: "
             f"write it again with its spacing"

@@ -43,15 +43,12 @@ def test_seeded_decides_every_generator_and_puts_each_back():
         return random.random(), legacy, float(torch.rand(()))
 
     with seeded(1):
-        undisturbed = draw()
+        before, after = draw(), draw()
     with seeded(1):
-        check_seeded(draw)
-        assert draw() == undisturbed
-
-
-def check_seeded(draw):
-    with seeded(5):
-        first = draw()
+        assert draw() == before
+        with seeded(5):
+            first = draw()
+        assert draw() == after
     with seeded(5):
         assert draw() == first
     with seeded(6):

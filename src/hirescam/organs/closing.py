@@ -1,4 +1,4 @@
-"""Closing: what is dense in a lung or lies between it and the ribs belongs to that lung."""
+"""Closing: holes and bays of a mask are filled up to a width in millimetres."""
 
 import edt
 import fill_voids
@@ -8,7 +8,7 @@ from scipy import ndimage
 from hirescam.organs.sides import LEFT, RIGHT
 from hirescam.organs.work_grid import STEP_MM, Codes, Mask
 
-_RADIUS_MM = 10.0  # vessels of the hilum, nodules, masses at the pleura
+_RADIUS_MM = 10.0  # vessels of the hilum, nodules, small masses at the pleura
 
 
 def closed(sides: Codes, keep_out: Mask) -> Codes:
@@ -19,15 +19,16 @@ def closed(sides: Codes, keep_out: Mask) -> Codes:
         if not lung.any():
             continue
         box = ndimage.find_objects(lung.astype(np.uint8))[0]
-        whole = fill_voids.fill(np.ascontiguousarray(_close(lung[box], _RADIUS_MM)))
+        whole = fill_voids.fill(np.ascontiguousarray(close(lung[box], _RADIUS_MM, STEP_MM)))
         here = out[box]
         here[whole & (here == 0) & ~keep_out[box]] = code
     return out
 
 
-def _close(mask: Mask, radius_mm: float) -> Mask:
-    margin = int(radius_mm / STEP_MM) + 2
-    apart = {"anisotropy": (STEP_MM,) * 3, "parallel": 2}
-    wide = edt.edt(~np.pad(mask, margin), **apart) <= radius_mm
-    back = edt.edt(wide, **apart) > radius_mm
-    return back[(slice(margin, -margin),) * 3] | mask
+def close(mask: Mask, radius_mm: float, step_mm: float) -> Mask:
+    """The mask and every place that no ball of this radius reaches without touching it."""
+    margin = int(radius_mm / step_mm) + 2
+    step = (step_mm,) * 3
+    wide = edt.edt(~np.pad(mask, margin), anisotropy=step, parallel=2) <= radius_mm
+    back = edt.edt(wide, anisotropy=step, parallel=2) > radius_mm
+    return np.asarray(back[(slice(margin, -margin),) * 3] | mask)

@@ -8,13 +8,14 @@ from hirescam.ct.volume import Volume
 from hirescam.organs.airways import airways
 from hirescam.organs.body import body, enclosed_air
 from hirescam.organs.closing import closed
+from hirescam.organs.disease import dense_disease
 from hirescam.organs.facing import box_on_scan_axes, on_scan_axes
 from hirescam.organs.lungs import free_air_hu, gas_pockets, lung_pieces
 from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks
 from hirescam.organs.mediastinum import mediastinum
 from hirescam.organs.painted import painted
 from hirescam.organs.quality import measure, verdicts
-from hirescam.organs.sides import midplane, sides
+from hirescam.organs.sides import beside, midplane, sides
 from hirescam.organs.work_grid import STEP_MM, Mask, WorkGrid, work_grid
 
 # Of six columns over the body's width, the first and the one after the last of each organ.
@@ -41,6 +42,10 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     see("aerated lungs", lungs)
     middle = midplane(hu, trunk, tubes)
     codes = closed(sides(hu, lungs, middle), tubes)
+    ill = dense_disease(hu, codes, trunk, tubes, middle) & (codes == 0) & ~tubes
+    if ill.any():
+        see("dense disease", ill)
+        codes = closed(beside(codes, ill), tubes)
     see("lungs", codes > 0)
     codes[mediastinum(hu, codes, trunk | tubes, middle)] = ORGANS.index("mediastinum") + 1
     judged = verdicts(measure(hu, codes, trunk))

@@ -85,8 +85,18 @@ def _regrown(hu: Field, lungs: Mask, markers: Codes, middle: float) -> Codes:
     return out
 
 
+def beside(codes: Codes, more: Mask) -> Codes:
+    """Codes with `more` given to the nearer lung."""
+    right, left = (_distance(codes == code)[more] for code in (RIGHT, LEFT))
+    out = codes.copy()
+    out[more] = np.where(right <= left, RIGHT, LEFT)
+    return out
+
+
 def _distance(mask: Mask) -> Float[np.ndarray, "down back left"]:
-    return edt.edt(~mask, anisotropy=(STEP_MM,) * 3, parallel=2)
+    if not mask.any():
+        return np.full(mask.shape, np.inf)
+    return np.asarray(edt.edt(~mask, anisotropy=(STEP_MM,) * 3, parallel=2))
 
 
 def _halved(lungs: Mask, middle: float) -> Codes:

@@ -11,7 +11,7 @@ from hirescam.cli import segment
 from hirescam.cli.jobs import list_jobs
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError
-from hirescam.organs.files import read_organs
+from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.segment import METHODS
 from make import affine
 from make_dicom import PLANTED, write_series
@@ -106,6 +106,23 @@ def test_one_scan_that_fails_does_not_stop_the_rest(run, tmp_path, capsys):
     assert printed.err.startswith("a.nii.gz: ")
 
 
+def test_a_fault_of_ours_does_not_stop_the_rest_either(run, tmp_path, monkeypatch, capsys):
+    write_scan(tmp_path / "in" / "a.nii.gz")
+    write_scan(tmp_path / "in" / "b.nii.gz")
+
+    def faulty(masks, path):
+        if path.name == "a.nii.gz":
+            raise ZeroDivisionError("a secret of the scan")
+        return save_organs(masks, path)
+
+    monkeypatch.setattr("hirescam.organs.files.save_organs", faulty)
+    with pytest.raises(HirescamError, match=r"1 of 2 scans failed"):
+        run("in", "--out", "out", *PUBLISHED)
+    assert capsys.readouterr().err.startswith("a.nii.gz: ZeroDivisionError, which should not")
+    with pytest.raises(ZeroDivisionError):
+        run("in/a.nii.gz", "--out", "out", *PUBLISHED)
+
+
 def test_json_holds_what_was_segmented_and_what_failed(run, tmp_path, capsys):
     write_scan(tmp_path / "in" / "a.nii.gz").write_bytes(b"nothing")
     write_scan(tmp_path / "in" / "b.nii.gz")
@@ -148,7 +165,11 @@ def test_masks_without_a_table_are_refused_with_the_tables_that_exist(run, tmp_p
 
 @pytest.mark.parametrize(
     ("out", "complaint"),
-    [("all.nii.gz", "in holds 2 scans, which one file"), ("in", "is where the scans are")],
+    [
+        ("all.nii.gz", "in holds 2 scans, which one file"),
+        ("in", "is where the scans are"),
+        ("all.png", "as .nii.gz"),
+    ],
 )
 def test_an_out_that_cannot_hold_the_scans_is_refused(run, tmp_path, out, complaint):
     write_scan(tmp_path / "in" / "a.nii.gz")
@@ -158,7 +179,8 @@ def test_an_out_that_cannot_hold_the_scans_is_refused(run, tmp_path, out, compla
 
 
 def test_nothing_that_names_the_patient_reaches_an_output(run, tmp_path):
-    write_series(tmp_path / "series", chest())
+    small = Volume(chest().voxels[:, :, ::3], affine(spacing=(4.0, 4.0, 0.8)))
+    write_series(tmp_path / "series", small)
     printed = run("series", "--preview", "look/p.png", "--json", *PUBLISHED)
     written = [tmp_path / name for name in ("organs.nii.gz", "organs.json", "look/p.png")]
     image = nib.load(tmp_path / "organs.nii.gz")

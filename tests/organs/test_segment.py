@@ -22,11 +22,11 @@ def test_an_unknown_method_is_refused_with_those_that_exist():
         segment_organs(volume(), "learned")
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name.startswith("published")])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_answers_for_every_organ_on_the_scans_own_grid(method):
     scan = volume((5, 7, 9), flips=(-1, 1, -1))
     masks = segment_organs(scan, method)
-    assert masks.organs == ORGANS == tuple(masks.verdicts)
+    assert masks.organs == ORGANS
     assert masks.codes.shape == scan.shape
     np.testing.assert_array_equal(masks.affine, scan.affine)
     assert masks.method == method

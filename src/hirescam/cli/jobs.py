@@ -8,6 +8,7 @@ from hirescam.errors import ReadError, WriteError
 # Formats that keep a scan in one file; a folder is taken for a DICOM series.
 SCANS = (".nii.gz", ".nii", ".npz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MASKS = (".nii.gz", ".nii", ".dcm", "")
+_NO_FOLDERS = (*SCANS[2:], ".dcm", ".gz", ".jpg", ".json", ".png")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ def list_jobs(
                 f"as --out"
             )
         return [Job(scan, out, preview, masks)]
+    if out.name.lower().endswith(_NO_FOLDERS):
+        raise WriteError(
+            f"masks are written as .nii.gz: end {out.name} so, or give a folder as --out"
+        )
     if out.absolute() == scan.absolute():
         raise WriteError(f"{out} is where the scans are: give another folder as --out")
     scans = inside or [scan]

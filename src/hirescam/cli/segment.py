@@ -35,9 +35,7 @@ class Method(StrEnum):
 
 
 def run(
-    scan: Annotated[
-        Path, Argument(help="one scan; with a folder as --out, a folder of scans too")
-    ],
+    scan: Annotated[Path, Argument(help="one scan, or a folder of scans if --out is a folder")],
     out: Annotated[
         Path, Option("--out", "-o", help=".nii.gz file for one scan, folder for many")
     ] = Path("organs.nii.gz"),
@@ -77,6 +75,10 @@ def run(
                 results[str(job.out)] = _segment(job, reading, method.value, table)
             except HirescamError as error:
                 failures[job.scan.name] = str(error)
+            except Exception as error:
+                if len(jobs) == 1:
+                    raise
+                failures[job.scan.name] = _unexpected(job, error)
     if as_json:
         print(json.dumps({"segmented": results, "failed": failures}, indent=2))
     else:
@@ -107,6 +109,14 @@ def _segment(
 
         write_preview(job.preview, volume, masks, kept)
     return organ_record(masks)
+
+
+def _unexpected(job: Job, error: Exception) -> str:
+    """A fault of ours: its words may quote the scan, so that only its kind is told."""
+    return (
+        f"{job.scan.name}: {type(error).__name__}, which should not happen: segment it "
+        f"alone to see where, and report it"
+    )
 
 
 def _asked_for() -> str:

@@ -24,7 +24,7 @@ def test_rad_chestct_is_listed_by_split(tmp_path):
 def test_a_listed_scan_is_read(tmp_path):
     np.savez(tmp_path / "trn00001.npz", ct=np.zeros((2, 3, 4), np.int16))
     (scan,) = list_scans(tmp_path)
-    assert scan.volume().orientation == "IPL"
+    assert scan.read(scan.path).orientation == "IPL"
 
 
 def test_of_two_releases_of_ct_rate_the_corrected_one_counts(tmp_path):

@@ -14,16 +14,12 @@ from hirescam.errors import ReadError
 
 @dataclass(frozen=True)
 class ListedScan:
-    """One scan of a data set, not read yet."""
+    """One scan of a data set, not read yet; `read(path)` is the reader that knows its traps."""
 
     name: str
     split: str
     path: Path
     read: Callable[[Path], Volume]
-
-    def volume(self) -> Volume:
-        """The scan, by the reader that knows the traps of its data set."""
-        return self.read(self.path)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from hirescam.reports.default.phrases import Match
 from hirescam.reports.default.vocabulary import Abnormality
 
 Part = tuple[int, int]
+# A name is enough to mention an abnormality; of a pair, both halves are.
+_WEIGHTS = {"not": 0, "of": 1, "word": 2, "term": 4, "bare": 4, "normal": 4}
+_ENOUGH = 3
 
 
 class Role(NamedTuple):
@@ -46,12 +49,17 @@ def find_mentions(
 ) -> list[Mention]:
     """All mentions in a sentence; of those of one abnormality that overlap, the longest."""
     by_row: dict[int, list[Match]] = {}
+    weights: dict[int, int] = {}
     for match in matches:
-        by_row.setdefault(match.meaning.row, []).append(match)
-    found: list[Mention] = []
-    for row, own in by_row.items():
-        if any(match.meaning.kind != "of" for match in own):  # one half alone says nothing
-            found += _of_row(row, own, rows[row], clauses)
+        row, kind, _ = match.meaning
+        by_row.setdefault(row, []).append(match)
+        weights[row] = weights.get(row, 0) | _WEIGHTS[kind]
+    found = [
+        mention
+        for row, own in by_row.items()
+        if weights[row] >= _ENOUGH
+        for mention in _of_row(row, own, rows[row], clauses)
+    ]
     return sorted(found)
 
 
@@ -59,11 +67,12 @@ def _of_row(
     at: int, own: Sequence[Match], row: Abnormality, clauses: Sequence[int]
 ) -> list[Mention]:
     shields = [(m.first, m.stop) for m in own if m.meaning.kind == "not"]
-    own = [
-        m
-        for m in own
-        if m.meaning.kind != "not" and not any(f <= m.first and m.stop <= s for f, s in shields)
-    ]
+    if shields:
+        own = [
+            m
+            for m in own
+            if not any(first <= m.first and m.stop <= stop for first, stop in shields)
+        ]
     candidates = [
         Mention(m.first, m.stop, at, ((m.first, m.stop),), m.meaning.kind)
         for m in own
@@ -86,7 +95,7 @@ def _of_row(
                             "normal" if word.meaning.pair >= len(row.near) else "term",
                         )
                     )
-    return _longest(candidates)
+    return _longest(candidates) if len(candidates) > 1 else candidates
 
 
 def _same_clause(a: int, b: int, clauses: Sequence[int]) -> bool:

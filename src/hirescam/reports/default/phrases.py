@@ -15,7 +15,7 @@ from hirescam.errors import HirescamError
 from hirescam.reports.default.words import singular
 
 # "scarringatelectasis": de-identified reports have lost slashes between words
-_SHORTEST_HALF, _LONGEST_ENDING = 4, 6
+_SHORTEST_HALF, _LONGEST_ENDING, _LONGEST_FUSED = 4, 6, 40
 _PART = re.compile(r"\(([^()]*)\)|([^\s()-]+)")
 
 
@@ -67,7 +67,7 @@ class Phrasebook:
     def find(self, words: Sequence[str]) -> list[Match]:
         """All matches, longest first at each place, overlapping ones too."""
         symbols = [self._symbols(word) for word in words]
-        top, found = self._tree.next, list[Match]()
+        top, found, end = self._tree.next, list[Match](), len(words)
         for first, names in enumerate(symbols):
             branches = [top[name] for name in names if name in top]
             stop, matches = first, list[Match]()
@@ -75,10 +75,11 @@ class Phrasebook:
                 stop += 1
                 for branch in branches:
                     matches += [Match(first, stop, meaning) for meaning in branch.meanings]
-                if stop == len(words):
+                if stop == end or not symbols[stop]:
                     break
                 branches = [b.next[n] for b in branches for n in symbols[stop] if n in b.next]
-            found += reversed(matches)
+            if matches:
+                found += reversed(matches)
         return found
 
     def _add(self, words: tuple[str, ...], meaning: Any) -> None:
@@ -92,23 +93,21 @@ class Phrasebook:
             branch.meanings.append(meaning)
 
     def _symbols_of(self, word: str) -> tuple[str, ...]:
+        """The branches that a word may take; for two words that stand as one, those of both."""
+        whole, prefixes = self._branches(word)
+        left_over = len(word) - len(prefixes[-1]) if prefixes else len(word)
+        if not whole and _LONGEST_ENDING <= left_over <= _LONGEST_FUSED:
+            for at in range(_SHORTEST_HALF, len(word) - _SHORTEST_HALF + 1):
+                if word[:at] in self._known and any(second := self._branches(word[at:])):
+                    return tuple(dict.fromkeys((*prefixes, word[:at], *second[0], *second[1])))
+        return (*whole, *prefixes)
+
+    def _branches(self, word: str) -> tuple[list[str], list[str]]:
+        """The word or its singular, and its beginnings, as far as any phrase has them."""
         starts = (word[:length] for length in self._lengths if length <= len(word))
         prefixes = [start + "*" for start in starts if start in self._prefixes]
-        whole = (word, singular(word))
-        left_over = len(word) - len(prefixes[-1]) if prefixes else len(word)
-        is_whole = left_over < _LONGEST_ENDING or not self._known.isdisjoint(whole)
-        return tuple(
-            dict.fromkeys((*whole, *prefixes, *(() if is_whole else self._fused(word))))
-        )
-
-    def _fused(self, word: str) -> tuple[str, ...]:
-        """Symbols of two words that stand as one."""
-        for at in range(_SHORTEST_HALF, len(word) - _SHORTEST_HALF + 1):
-            if word[:at] in self._known and not self._known.isdisjoint(
-                rest := self._symbols_of(word[at:])
-            ):
-                return (word[:at], *rest)
-        return ()
+        whole = dict.fromkeys(each for each in (word, singular(word)) if each in self._known)
+        return list(whole), prefixes
 
 
 class _Branch:

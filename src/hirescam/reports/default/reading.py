@@ -1,6 +1,6 @@
 """Reading: one sentence becomes the findings that it states, with their words and places."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -60,18 +60,19 @@ class Reader:
 
     def _read(self, sentence: str, lies_in: tuple[str, ...]) -> Reading:
         words = split_words(sentence)
-        matches = self._book.find(words.texts)
-        roles = _of(Role, matches)
+        found: dict[type, list[Match]] = {Role: [], Place: [], Cue: []}
+        for match in self._book.find(words.texts):
+            found[type(match.meaning)].append(match)
         refers = words.texts[:1] in _PRONOUNS or words.texts[:2] in _PRONOUNS
-        if not roles and not refers:
+        if not found[Role] and not refers:
             return _SILENT
         clauses = clause_starts(words.texts)
-        mentions = find_mentions(roles, self._rows, clauses)
-        places = find_places(words.texts, _of(Place, matches))
+        mentions = find_mentions(found[Role], self._rows, clauses)
+        places = find_places(words.texts, found[Place])
         sizes = find_sizes(sentence)
         if not mentions:
             return self._about_the_last(places, sizes) if refers else _SILENT
-        scopes = find_scopes(words.texts, clauses, _of(Cue, matches))
+        scopes = find_scopes(words.texts, clauses, found[Cue])
         scene = Scene(words.texts, clause_numbers(words.texts, clauses), mentions, self._rows)
         spots, free = attach(scene, places)
         share(scene, spots, free)
@@ -89,6 +90,13 @@ class Reader:
             for name in (row.name, *row.also, *([row.when_large] if at in large else ())):
                 stated.append(Stated(name, locations, status, start, end, named, definite))
         return Reading(tuple(dict.fromkeys(stated)))
+
+    def effects(self, sentence: str, start: int, end: int) -> frozenset[str]:
+        """What the cues of a sentence say of the words from `start` to `end`, known or not."""
+        words = split_words(sentence)
+        cues = [m for m in self._book.find(words.texts) if isinstance(m.meaning, Cue)]
+        part = (bisect_left(words.ends, start + 1), bisect_left(words.starts, end))
+        return effects_on([part], find_scopes(words.texts, clause_starts(words.texts), cues))
 
     def _about_the_last(self, places: list[Chain], sizes: list[Size]) -> Reading:
         names = [
@@ -142,10 +150,6 @@ class Reader:
             for name in location_names(spot, in_lung=in_lung, within=self._within)
         ]
         return tuple(dict.fromkeys((*names, *home)))
-
-
-def _of(kind: type, matches: Sequence[Match]) -> list[Match]:
-    return [match for match in matches if isinstance(match.meaning, kind)]
 
 
 def _entries(vocabulary: Vocabulary) -> list[tuple[str, Role | Place | Cue]]:

@@ -134,16 +134,15 @@ def read_vocabulary(folder: Path | None = None) -> Vocabulary:
 
 
 def _told(error: ValidationError, tables: dict[str, Table]) -> str:
-    """The row that is wrong, what is wrong with it, and the nearest field for an unknown one."""
+    """Which row is wrong and how; for an unknown field, the nearest that there is."""
     errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     table, row, *field = map(str, errors[0]["loc"])
     name = list(_kept(tables[table]))[int(row)] if table in _LISTS else row
     what = f"{'.'.join(field)}: {errors[0]['msg']}"
     if errors[0]["type"] == "extra_forbidden" and table in _LISTS:
-        (known,) = get_args(Vocabulary.model_fields[table].annotation)[:1]
-        near = get_close_matches(field[-1], known.model_fields, n=1) or sorted(
-            known.model_fields
-        )
+        (row_type,) = get_args(Vocabulary.model_fields[table].annotation)[:1]
+        known = [*row_type.model_fields]
+        near = get_close_matches(field[-1], known, n=1) or known
         what = f"it has no field {field[-1]!r}, do you mean {' or '.join(near)}?"
     return f"vocabulary row {name!r} of {table} is not valid ({what}): correct it in its file"
 

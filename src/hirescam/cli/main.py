@@ -16,6 +16,8 @@ COMMANDS = {
     "label-audit": "hirescam.cli.label_audit",
     "vocabulary": "hirescam.cli.vocabulary",
     "simulate": "hirescam.cli.simulate",
+    "train": "hirescam.cli.train",
+    "evaluate": "hirescam.cli.evaluate",
     "info": "hirescam.cli.info",
     "demo": "hirescam.cli.demo",
 }

@@ -28,7 +28,7 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, WriteError
 from hirescam.simulate.chest import SimulatedChest, simulate
 from hirescam.simulate.occurrence import draw_findings, with_prevalence
-from hirescam.simulate.planting import Planting, check_plantings, plant
+from hirescam.simulate.planting import Planting, base_rates, check_plantings, plant
 from hirescam.simulate.shapes import Number
 from hirescam.simulate.storage import (
     Truth,
@@ -121,7 +121,8 @@ def simulate_planned(plan: Plan, index: int) -> SimulatedChest:
         1, stream(number, "findings"), rows=rows, co_occurrence=plan.co_occurrence
     )
     findings = [label for label, has in drawn.items() if has[0]]
-    shortcuts = plant(plan.plantings, findings, rows, plan.co_occurrence, number)
+    rates = base_rates(plan.plantings, rows, plan.co_occurrence) if plan.plantings else {}
+    shortcuts = plant(plan.plantings, findings, rates, number)
     return simulate(number, findings=findings, spacing_mm=plan.spacing_mm, shortcuts=shortcuts)
 
 

@@ -4,7 +4,7 @@ With probability `strength` a person's shortcut copies the label; otherwise it i
 the label's own prevalence. Both then have one prevalence, and `strength` is their correlation.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,7 +18,7 @@ from hirescam.simulate.shapes import Number
 from hirescam.simulate.shortcuts import SHORTCUTS
 from hirescam.simulate.streams import stream
 
-_PERSONS = 4_000  # drawn to know a label's prevalence
+_PERSONS = 4_000  # drawn to know how frequent a label is
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,31 @@ def check_plantings(plantings: Sequence[Planting]) -> None:
             )
 
 
+def base_rates(
+    plantings: Sequence[Planting], rows: tuple[Row, ...], co_occurrence: Number
+) -> dict[str, float]:
+    """How many of all persons have each label that a shortcut goes with."""
+    random = stream(0, "base rates")
+    drawn = draw_findings(_PERSONS, random, rows=rows, co_occurrence=co_occurrence)
+    labels = {each.label for each in plantings}
+    return {
+        label: float(np.mean(np.any([drawn[name] for name in _implying(label)], axis=0)))
+        for label in sorted(labels)
+    }
+
+
 def plant(
     plantings: Sequence[Planting],
     findings: Collection[str],
-    rows: tuple[Row, ...],
-    co_occurrence: Number,
+    rates: Mapping[str, float],
     seed: int,
 ) -> dict[str, bool]:
     """Which shortcuts the person with these findings has."""
     planted = {}
     for each in plantings:
         chance = stream(seed, f"planting {each.shortcut}")
-        copies, anew = chance.random() < each.strength, chance.random()
-        by_itself = anew < _prevalence(each.label, rows, co_occurrence)
-        planted[each.shortcut] = _implies(findings, each.label) if copies else bool(by_itself)
+        copies, anew = chance.random() < each.strength, chance.random() < rates[each.label]
+        planted[each.shortcut] = _implies(findings, each.label) if copies else bool(anew)
     return planted
 
 
@@ -98,9 +109,3 @@ def _implying(label: str) -> frozenset[str]:
 
 def _own(label: str) -> str:
     return FINDINGS[label].abnormalities[0]
-
-
-def _prevalence(label: str, rows: tuple[Row, ...], co_occurrence: Number) -> float:
-    random = stream(0, "prevalence")
-    drawn = draw_findings(_PERSONS, random, rows=rows, co_occurrence=co_occurrence)
-    return float(np.mean(np.any([drawn[name] for name in _implying(label)], axis=0)))

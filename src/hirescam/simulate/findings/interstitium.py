@@ -31,7 +31,7 @@ def emphysema(chest: Chest, random: np.random.Generator, _others: Sequence[Lesio
         higher = np.clip((points.z + 70 * person.tall) / 140, 0, 1)
         return cells(points) + (0.9 * higher + 0.5 * ragged(points)).astype(np.float32)
 
-    return _diffuse(chest, _inside, holes, 1.35, 2.0, random.uniform(-985, -965), thinner)
+    return _diffuse(chest, _inside, holes, 1.35, 5.0, random.uniform(-985, -965), thinner)
 
 
 def air_trapping(

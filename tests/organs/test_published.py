@@ -55,9 +55,9 @@ def extent(masks, organ):
 def test_the_lungs_are_those_of_loops_over_the_authors_steps(seed):
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=(7, 24, 20)), (0.4, 0.7, 0.7))
-    hu = np.where(smooth > rng.normal(0, 0.1), -700, 100).astype(np.int16)
-    scan = Volume(hu, affine(spacing=(20.0, 20.0, 20.0)))  # 8 mL: 64 voxels are 512 mL
-    expected = lungs_by_loops(hu, smallest=64)
+    hu = np.rint(-300 + 8 * smooth).astype(np.int16)  # many at the threshold itself
+    scan = Volume(hu, affine(spacing=(32.0, 32.0, 31.25)))  # 32 mL: 16 voxels are 512 mL
+    expected = lungs_by_loops(hu, smallest=16)
     np.testing.assert_array_equal(dark_lungs(scan), expected)
 
 

@@ -78,7 +78,7 @@ def test_a_report_on_which_the_labeller_fails_is_refused_without_its_words():
 
 
 def test_two_processes_give_what_one_gives():
-    texts = {f"report {number}": TEXTS["first"] for number in range(700)} | TEXTS
+    texts = {f"report {number}": TEXTS["second"] for number in range(2000)} | TEXTS
     assert label(texts, jobs=2) == label(texts)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hirescam.reports.profile import ProfileChoice
 from hirescam.reports.sarle.matrix import Matrix
 from hirescam.reports.sarle.phrase import whole
-from hirescam.reports.sarle.rules import apply_rules
+from hirescam.reports.sarle.rules import EFFECTS, apply_rules
 from hirescam.reports.sarle.terms import TermSearch, members
 from hirescam.reports.sarle.vocabulary import read_vocabulary
 from make import shared_data
@@ -100,6 +100,8 @@ BEHAVIOUR = {
     "Scarring of the lung. Scarring again": ["scarring@lung"],
     "Something about the pancreas": ["other_disease@pancreas"],
     "Opacity in the SVC": [],
+    "Pacemaker in the adrenal gland": ["pacemaker_or_defib@heart"],
+    "Bronchiectasis in the ventricle": ["bronchiectasis@lung+airways"],
 }
 
 
@@ -158,17 +160,34 @@ WORDS = sorted(
         for row in rows
         for word in (*row.any, *row.first, *row.second, *row.unless)
     }
-    | {rule.trigger for kind in KINDS for rule in read_vocabulary(kind).rules}
     | {stop for kind in KINDS for rule in read_vocabulary(kind).rules for stop in rule.until}
     | {"1.5 cm", "9 mm", "12mm", "node", "nodal", "measuring", "XXXX", "the", "in", "left"}
 )
-SENTENCES = st.lists(
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join), max_size=4
-)
+RULES = {
+    effect: [
+        rule for kind in KINDS for rule in read_vocabulary(kind).rules if rule.effect == effect
+    ]
+    for effect in EFFECTS
+}
+TRIGGERS = sorted({rule.trigger for rules in RULES.values() for rule in rules})
+PIECES = st.sampled_from(WORDS) | st.sampled_from(TRIGGERS)
+SENTENCES = st.lists(st.lists(PIECES, min_size=1, max_size=8).map(" ".join), max_size=4)
+
+
+@given(st.sampled_from(sorted(RULES)).flatmap(lambda e: st.sampled_from(RULES[e])), st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_rule_rewrites_otherwise_than_its_slow_restatement(rule, data):
+    words = [*[rule.trigger.strip()] * 3, *rule.until, *rule.saved_by, "node", "nonx", "x"]
+    pieces = data.draw(st.lists(st.sampled_from(words), min_size=1, max_size=8))
+    text = f" {' '.join(pieces)} "
+    left = apply_rules(whole(text), [rule])
+    assert left.text.split() == slow_sarle.rewrite(text, rule).split()
+    letters = zip(left.at, left.text, strict=True)
+    assert all(text[at] == letter for at, letter in letters if letter != " ")
 
 
 @given(SENTENCES, st.sampled_from(sorted(PROFILES)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_cell_differs_from_a_slow_restatement(lines, mode):
     kind, ambiguous, checks = mode
     expected = slow_sarle.cells(
@@ -178,7 +197,7 @@ def test_no_cell_differs_from_a_slow_restatement(lines, mode):
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_text_gives_findings_whose_words_stand_in_it(text):
     for found in PROFILES["ct", True, True].label(
         "report", text + " mass İ right lung " + text

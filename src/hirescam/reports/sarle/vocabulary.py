@@ -97,6 +97,8 @@ def _lay_over(tables: dict[str, Any], path: Path | Traversable) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HirescamError(f"{path.name} is no TOML file: {error}") from None
     for table, rows in content.items():
+        if table in _KEYS and not all(isinstance(row, dict) for row in rows):
+            raise HirescamError(f"{path.name} has no [[{table}]] rows where it names {table}")
         if table in _KEYS:
             for row in rows:
                 name = row.get(_KEYS[table])

@@ -243,6 +243,7 @@ def test_a_site_can_add_change_and_remove_rows_and_the_version_tells(tmp_path):
         ("[[abnormalities]]\nname = 'x'", "row 'x' of abnormalities is not valid at system"),
         ("[[disease]]\nname = 'x'", "a table 'disease': expected rules, abnormalities"),
         ("name = ", "is no TOML file"),
+        ("rules = 3", r"gives rules no rows: write them as \[\[rules\]\]"),
         (
             "[[locations]]\nname = 'x'\nany = ['@y']\n",
             "names words '@y': expected one of all_lobes",

@@ -97,8 +97,8 @@ def _lay_over(tables: dict[str, Any], path: Path | Traversable) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HirescamError(f"{path.name} is no TOML file: {error}") from None
     for table, rows in content.items():
-        if table in _KEYS and not all(isinstance(row, dict) for row in rows):
-            raise HirescamError(f"{path.name} has no [[{table}]] rows where it names {table}")
+        if table in _KEYS and not _are_rows(rows):
+            raise HirescamError(f"{path.name} gives {table} no rows: write them as [[{table}]]")
         if table in _KEYS:
             for row in rows:
                 name = row.get(_KEYS[table])
@@ -113,6 +113,10 @@ def _lay_over(tables: dict[str, Any], path: Path | Traversable) -> None:
         else:
             known = ", ".join((*_KEYS, _WORDS, *_PLAIN_LISTS))
             raise HirescamError(f"{path.name} has a table {table!r}: expected {known}")
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _spelled_out(row: dict[str, Any], words: dict[str, list[str]]) -> dict[str, Any]:

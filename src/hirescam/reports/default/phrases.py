@@ -15,7 +15,7 @@ from hirescam.errors import HirescamError
 from hirescam.reports.default.words import singular
 
 # "scarringatelectasis": de-identified reports have lost slashes between words
-_SHORTEST_HALF, _LONGEST_ENDING, _LONGEST_FUSED = 4, 6, 40
+_SHORTEST_FIRST, _SHORTEST_SECOND, _LONGEST_ENDING, _LONGEST_FUSED = 5, 4, 6, 40
 _PART = re.compile(r"\(([^()]*)\)|([^\s()-]+)")
 
 
@@ -97,7 +97,7 @@ class Phrasebook:
         whole, prefixes = self._branches(word)
         left_over = len(word) - len(prefixes[-1]) if prefixes else len(word)
         if not whole and _LONGEST_ENDING <= left_over <= _LONGEST_FUSED:
-            for at in range(_SHORTEST_HALF, len(word) - _SHORTEST_HALF + 1):
+            for at in range(_SHORTEST_FIRST, len(word) - _SHORTEST_SECOND + 1):
                 if word[:at] in self._known and any(second := self._branches(word[at:])):
                     return tuple(dict.fromkeys((*prefixes, word[:at], *second[0], *second[1])))
         return (*whole, *prefixes)

@@ -1,4 +1,4 @@
-"""A small data set on disk for training tests: noise with a bright blob where the label is."""
+"""A small data set on disk for training tests: blocks where the labels are."""
 
 import csv
 
@@ -18,13 +18,14 @@ PREPARATION = {"spacing_mm": (2, 2, 2), "shape": SHAPE, "interpolation": "linear
 
 
 def chest(seed, labels):
-    """Noise; a bright block in the left half for a nodule, in the middle for a large heart."""
-    random = np.random.default_rng(seed)
-    voxels = random.integers(-900, -300, SHAPE).astype(np.int16)
+    """Soft tissue and two lungs with noise; a block in the left one, a bright one between."""
+    codes = organs().codes
+    tissue_hu = np.select([codes == 0, codes == 3], [-60, 30], default=-850)
+    voxels = (tissue_hu + np.random.default_rng(seed).normal(0, 40, SHAPE)).astype(np.int16)
     if labels[0]:
-        voxels[2:5, 20:40, 40:56] = 300
+        voxels[2:5, 20:40, 44:56] = 60
     if labels[1]:
-        voxels[4:8, 24:48, 24:40] = 100
+        voxels[4:8, 24:48, 26:38] = 500
     return Volume(voxels, affine(spacing=(2, 2, 2)))
 
 

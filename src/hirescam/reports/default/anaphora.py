@@ -1,69 +1,81 @@
 """Anaphora: "it" and "the nodule" speak of a finding that the sentence before has told."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hirescam.reports.default.reading import Reading, Stated
+from hirescam.reports.default.reading import LARGE_MM, Reading, Stated
 from hirescam.reports.table import Status
 
 Placed = tuple[int, Stated]  # where its sentence starts, and the finding
 
-# What "it" may be: one thing in one place. Names of the same thing count once.
-_THINGS = (
-    "nodule",
-    "mass",
-    "lymph_node",
-    "lesion",
-    "opacity",
-    "consolidation",
-    "cyst",
-    "granuloma",
+_THINGS = frozenset(
+    ("nodule", "mass", "lymph_node", "lesion", "opacity", "consolidation", "cyst", "granuloma")
 )
 _LARGE = {"nodule": "nodulegr1cm", "lymph_node": "lymphadenopathy"}
 _SMALLER = {larger: name for name, larger in _LARGE.items()}
-_LARGE_MM = 10.0
 
 
 @dataclass(frozen=True)
 class Told:
-    """The findings of one sentence, ready for the next sentence to speak of them."""
+    """The findings that a sentence adds, and the things that the next one may speak of."""
 
     findings: tuple[Placed, ...] = ()
+    things: tuple[Placed, ...] = ()
 
     def followed_by(self, reading: Reading, offset: int) -> "Told":
-        """The findings of the next sentence, with what it leaves to this one filled in."""
-        if reading.refers:
-            return Told(tuple(self._told_more(reading)))
-        stated = [self._placed(each) for each in reading.stated]
-        again = next(
-            (new for new, old in zip(stated, reading.stated, strict=True) if new != old), None
+        """What the next sentence adds, with what it leaves to this one filled in."""
+        if not reading.stated and not reading.refers:
+            return NOTHING_TOLD
+        findings = tuple((offset, stated) for stated in self._in_place(reading))
+        if not reading.refers:
+            return Told(findings, _clear(findings))
+        return Told((*self._told_more(reading), *findings), self.things)
+
+    def _told_more(self, reading: Reading) -> Iterator[Placed]:
+        """The thing itself, again: "it lies in the left apex", "it measures 12 mm"."""
+        for offset, thing in self.things:
+            if reading.locations:
+                thing = thing._replace(locations=reading.locations)
+                yield offset, thing
+            if reading.largest_mm > LARGE_MM and thing.abnormality in _LARGE:
+                yield offset, thing._replace(abnormality=_LARGE[thing.abnormality])
+
+    def _in_place(self, reading: Reading) -> Iterable[Stated]:
+        """Findings without a place lie where the thing that the sentence speaks of lies."""
+        names = {
+            _SMALLER.get(stated.abnormality, stated.abnormality)
+            for stated in reading.stated
+            if stated.definite and not stated.named
+        }
+        where = next(
+            (
+                thing.locations
+                for _, thing in self.things
+                if thing.named and (reading.refers or thing.abnormality in names)
+            ),
+            None,
         )
-        if again is not None:  # "the mass is cavitary": so is the cavity where the mass is
-            stated = [
-                each if each.named else each._replace(locations=again.locations, named=True)
-                for each in stated
-            ]
-        return Told(tuple((offset, each) for each in stated))
+        return [
+            stated._replace(locations=where, named=True)
+            if where is not None and _may_lie_in(where, stated)
+            else stated
+            for stated in reading.stated
+        ]
 
-    def _told_more(self, reading: Reading) -> list[Placed]:
-        more: list[Placed] = []
-        for offset, stated in self.findings:
-            if stated.abnormality in _THINGS and stated.status is not Status.ABSENT:
-                if reading.locations:
-                    stated = stated._replace(locations=reading.locations, named=True)
-                    more.append((offset, stated))
-                if reading.largest_mm > _LARGE_MM and stated.abnormality in _LARGE:
-                    larger = stated._replace(abnormality=_LARGE[stated.abnormality])
-                    more.append((offset, larger))
-        return more
 
-    def _placed(self, stated: Stated) -> Stated:
-        """Give "the nodule" the place of the nodule in the sentence before."""
-        if stated.named or not stated.definite:
-            return stated
-        for _, before in self.findings:
-            if before.named and before.abnormality in (
-                stated.abnormality,
-                _SMALLER.get(stated.abnormality),
-            ):
-                return stated._replace(locations=before.locations, named=True)
-        return stated
+def _may_lie_in(where: tuple[str, ...], stated: Stated) -> bool:
+    """A finding that names no place, or by definition lies in the lungs as `where` does."""
+    at_home = stated.locations == ("lung",) and "lung" in where
+    return not stated.named and (not stated.locations or at_home)
+
+
+def _clear(findings: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """What "it" may be: all that one phrase says; of several, the only solid thing."""
+    said = [each for each in findings if each[1].status is not Status.ABSENT]
+    for things in (said, [each for each in said if each[1].abnormality in _THINGS]):
+        if len({(stated.start, stated.end) for _, stated in things}) == 1:
+            return tuple(things)
+    return ()
+
+
+NOTHING_TOLD = Told()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from hirescam.reports.default.anaphora import Told
+from hirescam.reports.default.anaphora import NOTHING_TOLD
 from hirescam.reports.default.reading import Reader, Stated
 from hirescam.reports.default.sections import Headings
 from hirescam.reports.default.sentences import split_sentences
@@ -29,7 +29,7 @@ class DefaultProfile:
         """Every finding that the report states: one row for each of its locations."""
         found: list[Finding] = []
         for section in self.headings.split(text):
-            last = Told()
+            last = NOTHING_TOLD
             for start, end in split_sentences(text, section.start, section.end):
                 reading = self.reader.read(text[start:end], section.lies_in)
                 told = last.followed_by(reading, start)

@@ -22,7 +22,7 @@ _OPENINGS = (
 )  # fmt: skip
 _PRONOUNS = frozenset(tuple(words.split()) for words in _OPENINGS)
 _DROPPED = frozenset(("hypothetical", "family", "instruction"))
-_LARGE_MM = 10.0
+LARGE_MM = 10.0
 
 
 class Stated(NamedTuple):
@@ -68,10 +68,12 @@ class Reader:
             return _SILENT
         clauses = clause_starts(words.texts)
         mentions = find_mentions(found[Role], self._rows, clauses)
+        if not mentions and not refers:
+            return _SILENT
         places = find_places(words.texts, found[Place])
         sizes = find_sizes(sentence)
         if not mentions:
-            return self._about_the_last(places, sizes) if refers else _SILENT
+            return self._about_the_last(places, sizes)
         scopes = find_scopes(words.texts, clauses, found[Cue])
         scene = Scene(words.texts, clause_numbers(words.texts, clauses), mentions, self._rows)
         spots, free = attach(scene, places)
@@ -89,7 +91,9 @@ class Reader:
             definite = words.texts[max(mention.first - 1, 0)] in ("the", "this", "these")
             for name in (row.name, *row.also, *([row.when_large] if at in large else ())):
                 stated.append(Stated(name, locations, status, start, end, named, definite))
-        return Reading(tuple(dict.fromkeys(stated)))
+        return Reading(
+            tuple(dict.fromkeys(stated)), refers, (), _largest(sizes) if refers else 0.0
+        )
 
     def effects(self, sentence: str, start: int, end: int) -> frozenset[str]:
         """What the cues of a sentence say of the words from `start` to `end`, known or not."""
@@ -105,8 +109,7 @@ class Reader:
             for spot in chain
             for name in location_names(spot, in_lung=False, within=self._within)
         ]
-        largest = max((size.largest_mm for size in sizes), default=0.0)
-        return Reading((), True, tuple(dict.fromkeys(names)), largest)
+        return Reading((), True, tuple(dict.fromkeys(names)), _largest(sizes))
 
     def _large(
         self, mentions: list[Mention], sizes: list[Size], words: Words
@@ -120,7 +123,7 @@ class Reader:
         near = {
             min(range(len(mentions)), key=lambda at: distance(at, size))
             for size in sizes
-            if size.largest_mm > _LARGE_MM
+            if size.largest_mm > LARGE_MM
         }
         return frozenset(
             at
@@ -150,6 +153,10 @@ class Reader:
             for name in location_names(spot, in_lung=in_lung, within=self._within)
         ]
         return tuple(dict.fromkeys((*names, *home)))
+
+
+def _largest(sizes: list[Size]) -> float:
+    return max((size.largest_mm for size in sizes), default=0.0)
 
 
 def _entries(vocabulary: Vocabulary) -> list[tuple[str, Role | Place | Cue]]:

@@ -28,14 +28,16 @@ def split_sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]
     at = start
     for cut in _BREAK.finditer(text, start, end):
         stop = cut.end() if cut[0] in "!?" else cut.start()
-        yield from _trimmed(text, at, stop)
+        if stop > at + 1:
+            yield from _trimmed(text, at, stop)
         at = cut.end()
     yield from _trimmed(text, at, end)
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    numbering = _NUMBERING.match(text, start, end)
-    start = numbering.end() if numbering else start
+    if start < end and not text[start].isalpha():
+        numbering = _NUMBERING.match(text, start, end)
+        start = numbering.end() if numbering else start
     end = start + len(text[start:end].rstrip())
     if end > start:
         yield start, end

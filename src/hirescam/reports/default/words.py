@@ -21,9 +21,9 @@ def split_words(sentence: str) -> Words:
     """Cut at spaces, hyphens and after numbers ("5mm", not "T12"); punctuation stands alone."""
     found = list(_WORD.finditer(sentence))
     return Words(
-        tuple(word[0].lower() for word in found),
-        tuple(word.start() for word in found),
-        tuple(word.end() for word in found),
+        tuple([word[0].lower() for word in found]),
+        tuple([word.start() for word in found]),
+        tuple([word.end() for word in found]),
     )
 
 

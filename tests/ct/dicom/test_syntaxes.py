@@ -18,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from hirescam.ct.dicom.codestream import is_whole
 from hirescam.ct.files import read_volume
 from hirescam.errors import MissingPackageError, ReadError, VoxelError
 from make import volume
@@ -155,6 +156,9 @@ def test_a_compressed_frame_that_was_cut_short_is_refused(name, tmp_path, refuse
         SYNTAXES[name](file)
     header = dcmread(file)
     (frame,) = generate_frames(header.PixelData, number_of_frames=1)
+    syntax = header.file_meta.TransferSyntaxUID
+    assert is_whole(frame, syntax)
+    assert not is_whole(frame[: len(frame) // 2], syntax)  # so that no decoder sees it
     header.PixelData = encapsulate([frame[: len(frame) // 2]])
     header.save_as(file)
     refused(tmp_path / "scan", ReadError, "004.dcm: is damaged, cut short")

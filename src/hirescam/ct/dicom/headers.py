@@ -3,6 +3,7 @@
 Only the elements named here are kept, so that nothing else can leak or fail.
 """
 
+import os
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +48,7 @@ UNDEFINED_BYTES = 0xFFFFFFFF  # the length of pixels that are compressed
 _PREAMBLE_BYTES = 128
 _PREFIX = b"DICM"
 _MOST_INFLATED_BYTES = 1 << 28  # a slice is 1/500 of it; several are inflated at a time
-_THREADS = 4  # files on slow disks are awaited together; parsing itself takes turns
+_THREADS = min(4, os.cpu_count() or 1)  # decoders and disks work together, parsing in turn
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -26,11 +26,11 @@ def padding_range(header: Header) -> tuple[int, int] | None:
 
 def is_padding(
     stored: Shaped[np.ndarray, "row column"], header: Header
-) -> Bool[np.ndarray, "row column"]:
-    """Where nothing was measured."""
+) -> Bool[np.ndarray, "row column"] | None:
+    """Where nothing was measured; None if the header names no padding."""
     found = padding_range(header)
     if found is None:
-        return np.zeros(stored.shape, bool)
+        return None
     low, high = found
     return (stored >= low) & (stored <= high)
 

@@ -93,7 +93,7 @@ def _decoder(header: Header) -> Decoder:
 def _rescaled(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
     stored = _stored(plane, stream)
     padding = is_padding(stored, plane.header)
-    if not padding.any():
+    if padding is None or not padding.any():
         return hounsfield(stored, plane.slope, plane.intercept)
     lowest = stored[~padding].min(
         initial=stored.max()
@@ -122,6 +122,7 @@ def _stored(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
         "bits_allocated": bits_allocated,
         "bits_stored": bits_stored,
         "pixel_keyword": "PixelData",
+        "view_only": True,  # nobody writes into it, so that it need not be copied
     }
     frame_bytes = plane.rows * plane.columns * bits_allocated // 8
     stream.seek(header.pixels_at)

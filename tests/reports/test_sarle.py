@@ -140,6 +140,15 @@ def test_nodal_tissue_has_a_size_even_where_no_node_is_named():
     assert ("lymphadenopathy", "") in cells("1.5 cm nodal tissue")
 
 
+def test_a_line_ends_a_sentence_unless_the_text_is_wrapped():
+    start = "There is a nodule of several millimetres, not changed from before, in the right"
+    for end in ("\n", "\r\n"):
+        assert ("nodule", "right_upper") in cells(f"{start}{end}upper lobe")
+        assert ("nodule", "right_upper") not in cells(f"{start}{end}{end}upper lobe")
+    assert ("nodule", "right_upper") not in cells(f"{start} lung\nUpper lobe")
+    assert ("nodule", "heart") not in cells("right nodule\nheart size normal")
+
+
 def test_an_indication_is_cut_up_and_its_past_diseases_become_present():
     text = "Indication: 65 year old, history of lung cancer, evaluate for pneumonia."
     assert {name for name, _ in cells(text)} == {"cancer"}
@@ -193,7 +202,7 @@ def test_no_cell_differs_from_a_slow_restatement(lines, mode):
     expected = slow_sarle.cells(
         lines, read_vocabulary(kind), ambiguous=ambiguous, location_checks=checks
     )
-    assert cells("\n".join(lines), kind, ambiguous=ambiguous, checks=checks) == expected
+    assert cells("\n\n".join(lines), kind, ambiguous=ambiguous, checks=checks) == expected
 
 
 @given(st.text())

@@ -4,7 +4,11 @@ import re
 import string
 from collections.abc import Iterator, Sequence
 
-_END = re.compile(r"[.!?](?=\s|$)|[\r\n]+")
+_END = re.compile(
+    r"[.!?](?=\s|$)"
+    # a line's end, but not where text is wrapped: a long line that goes on in small letters
+    r"|\r?\n(?:(?<![^\r\n]{70}\n)(?<![^\r\n]{70}\r\n)|(?!\s*[a-z])|(?=\s*\n))"
+)
 _WORD = re.compile(r"\S+")
 _EDGE = ". "
 _PLAIN = str.maketrans(dict.fromkeys(string.punctuation.replace(".", ""), " "))
@@ -12,10 +16,10 @@ _PLAIN[0x130] = "i"  # its small form has two characters, which would move all t
 
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
-    """Start and text of each sentence: they end at a line's end and at . ! ? before a space.
+    """Start and text of each sentence, without what ends it.
 
-    Line by line, because the published labeller is given one sentence a row; text wrapped to
-    the width of a page must be unwrapped first.
+    A sentence ends at . ! ? before a space and at the end of its line, because the published
+    labeller is given one sentence a row; only where text is wrapped does a line go on.
     """
     start = 0
     for end in _END.finditer(text):

@@ -4,67 +4,74 @@ import numpy as np
 from jaxtyping import Shaped
 from scipy import ndimage
 
-from hirescam.organs.sides import BONE_HU, LEFT, RIGHT
+from hirescam.organs.sides import BONE_HU, LEFT, RIGHT, backs
 from hirescam.organs.thorax import Heights, diaphragm, filled
 from hirescam.organs.work_grid import STEP_MM, Codes, Field, Mask
 
 Ends = Shaped[np.ndarray, "down"]
 
 _BODY_MM = 17.0  # half the width of a vertebral body
-_CANAL_MM = (-30.0, 50.0)  # behind the lungs' backs
+_BESIDE_MM = 55.0  # of the midplane: aorta and gullet beside the spine
+_CRURA_MM = 60.0  # in front of the canal: there the diaphragm lets the aorta pass
+_CRURA_BELOW_MM = 15.0  # the lungs
+_CANAL_MM = (-45.0, 45.0)  # behind the lungs' backs
 _BONY = 0.05
 
 
 def mediastinum(hu: Field, sides: Codes, inside: Mask, middle: float) -> Mask:
-    """Between the inner faces of both lungs, from their tops to the diaphragm.
+    """Between the lungs, from their tops to the diaphragm; without vertebrae and back.
 
     `inside` is the body with its airways.
     """
-    if not sides.any():
-        return np.zeros(sides.shape, bool)
-    down, back, left = np.ogrid[tuple(slice(n) for n in sides.shape)]
-    right_face = _face(sides == RIGHT, middle)
-    left_face = (
-        sides.shape[2] - 1 - _face((sides == LEFT)[..., ::-1], sides.shape[2] - 1 - middle)
-    )
     lungs = sides > 0
-    heights = np.flatnonzero(lungs.any(axis=(1, 2)))
+    if not lungs.any():
+        return lungs
+    down, back, left = np.ogrid[tuple(slice(n) for n in sides.shape)]
+    width = sides.shape[2]
+    first = width - 1 - _reach((sides == RIGHT)[..., ::-1], width - 1 - middle)
+    last = _reach(sides == LEFT, middle)
     rows = lungs.any(axis=2)
-    front = _along(np.argmax(rows, axis=1), rows.any(axis=1))
-    between = (left > right_face[..., None]) & (left < left_face[..., None])
-    between &= (down <= diaphragm(sides, middle)) & (down >= heights[0])
-    canal = spinal_canal(hu, lungs, middle)
-    between &= (back >= front[:, None, None]) & (back < canal[:, None, None])
-    centre = canal[:, None, None] - _BODY_MM / STEP_MM
-    vertebra = np.hypot(back - centre, left - middle) < _BODY_MM / STEP_MM
+    front = np.minimum.accumulate(_along(np.argmax(rows, axis=1), rows.any(axis=1)))
+    slices = np.flatnonzero(rows.any(axis=1))
+    canal = spinal_canal(hu, lungs, middle)[:, None, None]
+    aside = np.abs(left - middle) * STEP_MM
+    before_spine = (canal - back) * STEP_MM  # how far in front of the canal, in millimetres
+    along_spine = (before_spine < _CRURA_MM) & (aside < _BESIDE_MM)
+    crura = slices[-1] + _CRURA_BELOW_MM / STEP_MM
+    floor = np.where(along_spine, crura, diaphragm(sides, middle))
+    vertebra = np.hypot(before_spine - _BODY_MM, aside) < _BODY_MM
+    between = (left > first[..., None]) & (left < last[..., None])
+    between &= (down >= slices[0]) & (down <= floor) & (back >= front[:, None, None])
+    between &= (before_spine > 2 * _BODY_MM) | ((before_spine > 0) & (aside < _BESIDE_MM))
     return between & ~vertebra & ~lungs & inside
 
 
 def spinal_canal(hu: Field, lungs: Mask, middle: float) -> Ends:
-    """How far back the canal lies in each slice: amid the bone between the lungs' backs."""
-    rows = lungs.any(axis=2)
-    rear = np.quantile(rows.shape[1] - 1 - np.argmax(rows[rows.any(axis=1), ::-1], axis=1), 0.8)
+    """How far back the canal lies in each slice: amid the bone beside the lungs' backs."""
+    rear = backs(lungs)
     width = round(_BODY_MM / STEP_MM / 2)
-    spine = hu[..., max(0, round(middle) - width) : round(middle) + 1] > BONE_HU
+    spine = hu[..., max(0, round(middle) - width) : round(middle) + width] > BONE_HU
     sagittal = np.mean(spine, axis=2, dtype=np.float32)
-    before, behind = (round(rear + mm / STEP_MM) for mm in _CANAL_MM)
-    sagittal[:, : max(0, before)] = 0
+    before, behind = (max(0, round(rear + mm / STEP_MM)) for mm in _CANAL_MM)
+    sagittal[:, :before] = 0
     sagittal[:, behind:] = 0
-    amid = ndimage.gaussian_filter(sagittal, np.divide((20.0, 16.0), STEP_MM), mode="nearest")
+    blur = np.divide((20.0, 16.0), STEP_MM)
+    amid = ndimage.gaussian_filter(sagittal, blur, mode=("nearest", "constant"))
     found = amid.max(axis=1) > _BONY
     if not found.any():
         return np.full(len(hu), rear)
     return ndimage.gaussian_filter1d(_along(amid.argmax(axis=1), found), 10, mode="nearest")
 
 
-def _face(lung: Mask, middle: float) -> Heights:
-    """How far to the left a lung reaches, for each (down, back) line through it or near it."""
-    known = lung.any(axis=2)
-    reach = lung.shape[2] - 1 - np.argmax(lung[..., ::-1], axis=2)
-    return filled(reach, known) if known.any() else np.full(known.shape, middle)
+def _reach(lung: Mask, otherwise: float) -> Heights:
+    """The last column of a lung in each (down, back) line through it or near it."""
+    known = np.asarray(lung.any(axis=2))
+    if not known.any():
+        return np.full(known.shape, otherwise)
+    return filled(lung.shape[2] - 1.0 - np.argmax(lung[..., ::-1], axis=2), known)
 
 
 def _along(ends: Ends, known: Ends) -> Ends:
-    """Ends per slice, those of the nearest slices where there is no lung."""
+    """Ends per slice, between slices without them those of their neighbours."""
     slices = np.flatnonzero(known)
     return np.interp(np.arange(len(ends)), slices, np.asarray(ends, float)[slices])

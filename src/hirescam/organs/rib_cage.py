@@ -14,7 +14,7 @@ _BETWEEN_RIBS_MM = 14.0  # half of the widest space between two ribs that is bri
 
 @dataclass(frozen=True, eq=False)
 class RibCage:
-    """`wall` is bone with the spaces between ribs bridged, `room` what it and the lungs enclose."""
+    """`wall` is bone with the spaces between ribs bridged; `room` is what it encloses."""
 
     wall: CoarseMask
     room: CoarseMask

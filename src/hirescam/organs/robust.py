@@ -40,7 +40,7 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     lungs = lung_pieces(hu, air & ~tubes, free_hu)
     lungs = lung_pieces(hu, lungs & ~gas_pockets(hu, lungs, free_hu), free_hu)
     see("aerated lungs", lungs)
-    middle = midplane(hu, trunk, tubes)
+    middle = midplane(hu, trunk, lungs, tubes)
     codes = closed(sides(hu, lungs, middle), tubes)
     ill = dense_disease(hu, codes, trunk, tubes, middle) & (codes == 0) & ~tubes
     if ill.any():

@@ -13,29 +13,37 @@ RIGHT, LEFT = 1, 2
 
 BONE_HU = 180
 _SPINE_MM = (18.0, 8.0)  # vertebra and spinous process reach further back than an aorta
-_LASTING = 0.08
+_LAMINA_MM = 18.0  # in front of the backs of the lungs
+_LASTING = 0.06
 _ASTRIDE = 0.12  # of a piece's air across the midplane: more, and it holds both lungs
 _PIECE_ML = 20.0
 _THINNER = ((-350, 0), (-500, 2), (-600, 3), (-650, 4), (-700, 6), (-750, 8), (-750, 12))
 _JUNCTION_MM = 40.0  # around the midplane, where lungs that touch are parted along the ridge
 
 
-def midplane(hu: Field, trunk: Mask, trachea: Mask) -> float:
-    """Where the spine lies along `left`: bone that stays in place from slice to slice.
+def midplane(hu: Field, trunk: Mask, lungs: Mask, trachea: Mask) -> float:
+    """Where the spine lies along `left`: bone behind the lungs that stays from slice to slice.
 
-    Without one in view, the trachea; without that, the middle of the body.
+    Contrast in the aorta is as dense as bone but lies further forward. Without a spine in view,
+    the trachea; without that, the middle of the body.
     """
-    rows, columns = np.nonzero(trunk.any(axis=0))
-    if not len(rows):
+    if not trunk.any():
         return hu.shape[2] / 2
-    lasting = np.mean((hu > BONE_HU) & trunk, axis=0, dtype=np.float32)
-    lasting[: round(0.6 * rows.max() + 0.4 * rows.min())] = 0
-    spine = ndimage.gaussian_filter(lasting, np.divide(_SPINE_MM, STEP_MM))
-    if spine.max() > _LASTING:
-        return float(np.unravel_index(spine.argmax(), spine.shape)[1])
-    if trachea.any():
-        return float(np.nonzero(trachea)[2].mean())
-    return float(columns.min() + columns.max()) / 2
+    if lungs.any():
+        lasting = np.mean((hu > BONE_HU) & trunk, axis=0, dtype=np.float32)
+        lasting[: max(0, round(backs(lungs) - _LAMINA_MM / STEP_MM))] = 0
+        spine = ndimage.gaussian_filter(lasting, np.divide(_SPINE_MM, STEP_MM))
+        if spine.max() > _LASTING:
+            return float(np.unravel_index(spine.argmax(), spine.shape)[1])
+    place = np.nonzero((trachea if trachea.any() else trunk).any(axis=(0, 1)))[0]
+    return float(place.min() + place.max()) / 2
+
+
+def backs(lungs: Mask) -> float:
+    """How far back the lungs reach, in most slices."""
+    rows = np.asarray(lungs.any(axis=2))
+    rows = rows[rows.any(axis=1)]
+    return float(np.quantile(rows.shape[1] - 1 - np.argmax(rows[:, ::-1], axis=1), 0.8))
 
 
 def sides(hu: Field, lungs: Mask, middle: float) -> Codes:

@@ -17,7 +17,8 @@ JOINTS = word_set("and , or with / as well also associated nor & andor")
 WALLS = word_set(
     """is are was were has have had in at of on within along involving from there which that
     seen noted observed detected present ( ) : ; near over through to measuring extending
-    throughout around about"""
+    throughout around about suggest suggests suggesting represent represents representing may
+    could shows show demonstrates contains reflects reflecting"""
 )
 _AWAY = word_set(
     """extends extending extension encases encasing abuts abutting adjacent displaces displacing

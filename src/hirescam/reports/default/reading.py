@@ -141,6 +141,8 @@ class Reader:
     ) -> tuple[str, ...]:
         organs = any(spot.systems - {"modifier"} for spot in spots)
         home = self._rows[mention.row].lies_in or (() if organs else lies_in)
+        if "heart" in home:  # "left-sided pacemaker": the heart has no side
+            spots = [spot for spot in spots if not spot.is_side]
         in_lung = "lung" in home or any(
             "lung" in self._rows[other.row].lies_in
             for other in mentions

@@ -12,7 +12,8 @@ Tie = Callable[[Sequence[str], Mention, Mention, Sequence[Spot]], Sequence[Spot]
 _FARTHEST = 6
 _NATURE = word_set(
     """representing represents represent consistent compatible keeping reflecting suggesting
-    suggestive suspicious likely favoring favored secondary ("""
+    suggestive suggest suggests suspicious concerning worrisome likely favoring favored
+    secondary surrounding adjacent associated adjoining accompanying overlying ("""
 )
 
 
@@ -20,7 +21,7 @@ def share(scene: Scene, owned: list[list[Spot]], free: Sequence[Chain]) -> None:
     """Give places to the mentions that have none, from those they are told with."""
     neighbours = list(pairwise(range(len(scene.mentions))))
     back, on = [(a, b) for a, b in reversed(neighbours)], [(b, a) for a, b in neighbours]
-    for tie in (_touching, _listed, _same_thing):
+    for tie in (_touching, _listed, _same_thing, _touching):
         for one, other in (*back, *on):
             a, b = scene.mentions[one], scene.mentions[other]
             if (
@@ -30,10 +31,15 @@ def share(scene: Scene, owned: list[list[Spot]], free: Sequence[Chain]) -> None:
             ):
                 owned[one] += scene.fitting(tie(scene.words, a, b, owned[other]), one)
     for at, mention in enumerate(scene.mentions):
-        if not any(not spot.is_modifier for spot in owned[at]):
+        if all(spot.is_modifier for spot in owned[at]):
             owned[at] += _told_before(scene, mention, at, free) or _told_of_another(
                 scene, mention, at, owned
             )
+        elif all(spot.is_modifier or spot.is_side for spot in owned[at]):
+            organ = _told_before(
+                scene, mention, at, free
+            )  # "the thyroid has a nodule on the left"
+            owned[at] += [spot for spot in organ if not spot.sides]
 
 
 def _between(words: Sequence[str], a: Mention, b: Mention) -> Sequence[str]:
@@ -68,13 +74,17 @@ def _listed(
 def _same_thing(
     words: Sequence[str], a: Mention, b: Mention, spots: Sequence[Spot]
 ) -> Sequence[Spot]:
-    """The place of a thing for what it may be, and the place of a whole for its part.
+    """The place of a thing for what it may be or goes with, and that of a whole for its part.
 
-    "Opacity in the left base, consistent with atelectasis"; "cavitation of the left mass".
+    "Opacity in the left base, consistent with atelectasis", "... with adjacent atelectasis",
+    "cavitation of the left mass".
     """
     between = _between(words, a, b)
+    goes_with = not _NATURE.isdisjoint(between[-5:])
     if a.first > b.first:
-        return () if _NATURE.isdisjoint(between[-5:]) else spots
+        return spots if goes_with else ()
+    if goes_with:
+        return [spot for spot in spots if spot.first >= b.stop]
     is_part = between[:1] in (("of",), ("in",), ("within",)) and JOINTS.isdisjoint(between)
     return spots if is_part else ()
 

@@ -78,9 +78,13 @@ def test_a_run_stopped_within_an_epoch_goes_on_in_the_middle_of_it(table, undist
     class Stop(Exception):
         pass
 
+    seen = []
+
     def stop(name, done, of):
-        if name == "epoch 2" and done == 3:
-            raise Stop
+        if name == "scans of this epoch":
+            seen.append(done)
+            if len(seen) == 5 + 3:
+                raise Stop
 
     out = table.parent / "stopped"
     with pytest.raises(Stop):

@@ -53,6 +53,7 @@ def run_epochs(run: Run, progress: Progress) -> Progress:
         progress.best_epoch < 0 or progress.waited < config.patience
     ):
         began = time.monotonic()
+        run.on_progress("epochs", progress.epoch, config.epochs)
         progress = _train(run, progress)
         row = _means(run, progress) | _validate(run)
         improved = row["valid_loss"] < progress.best_loss
@@ -64,6 +65,7 @@ def run_epochs(run: Run, progress: Progress) -> Progress:
             save_model(_noted(run.model, progress, row), run.folder / BEST)
         progress = replace(progress, epoch=progress.epoch + 1, scans=0, sums=(0.0, 0.0, 0.0))
         _checkpoint(run, progress)
+    run.on_progress("epochs", progress.epoch, progress.epoch)
     return progress
 
 
@@ -91,7 +93,7 @@ def _train(run: Run, progress: Progress) -> Progress:
             steps=progress.steps + 1,
             sums=tuple(a + b for a, b in zip(progress.sums, losses, strict=True)),
         )
-        run.on_progress(f"epoch {epoch + 1}", progress.scans, len(order))
+        run.on_progress("scans of this epoch", progress.scans, len(order))
         if progress.steps % config.log_every_steps == 0:
             _note(run, "step", progress, dict(zip(_LOSSES, losses, strict=True)))
         if progress.steps % config.checkpoint_every_steps == 0:

@@ -102,9 +102,7 @@ def _train_here(
         fraction=config.fraction,
         dilated=config.dilated,
     )
-    training, validation = (
-        _scans(fabric, config, cases, split, grid, on_progress) for split in ("train", "valid")
-    )
+    training, validation = _scans(fabric, config, cases, grid, on_progress)
     objective = assemble.objective(config, model.network, training.cases)
     optimiser = assemble.optimiser(config, model.network)
     with ExitStack() as borrowed:
@@ -137,32 +135,30 @@ def _train_here(
 
 
 def _scans(
-    fabric: "Fabric",
-    config: TrainConfig,
-    cases: Cases,
-    split: str,
-    grid: Grid,
-    on_progress: OnProgress,
-) -> Scans:
-    """The scans of a split, each prepared by one of the processes."""
-    of_split = cases.splits[split]
+    fabric: "Fabric", config: TrainConfig, cases: Cases, grid: Grid, on_progress: OnProgress
+) -> tuple[Scans, Scans]:
+    """Training and validation scans, each scan prepared by one of the processes."""
+    training, validation = cases.splits["train"], cases.splits["valid"]
     prepared = partial(
         prepare_all,
         grid=grid,
         cache=config.cache or config.data.parent / "cache",
         with_organs=config.mask_loss is not None,
     )
-    mine = of_split[fabric.global_rank :: fabric.world_size]
+    both = (*training, *validation)
+    mine = both[fabric.global_rank :: fabric.world_size]
     prepared(mine, jobs=config.workers, on_progress=on_progress)
     fabric.barrier()
-    return Scans(
-        of_split,
-        prepared(of_split),
-        grid,
-        cases.anatomy,
+    files = prepared(both)
+    scans = partial(
+        Scans,
+        grid=grid,
+        anatomy=cases.anatomy,
         absent_by_anatomy=ABSENT_MAY_LOOK.get(config.mask_loss or "") == "anatomy",
         exchange_sides=config.augmentation == "sided",
     )
+    count = len(training)
+    return scans(training, files[:count]), scans(validation, files[count:])
 
 
 def _resumed(

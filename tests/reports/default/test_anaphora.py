@@ -4,7 +4,7 @@ import pytest
 
 LEFT_APEX = {"left_upper", "left_lung", "lung"}
 CASES = {
-    ("A nodule is seen. It lies in the left apex.", "nodule"): {"", *LEFT_APEX},
+    ("A nodule is seen. It lies in the left apex.", "nodule"): LEFT_APEX,
     ("Nodule in the left apex. It measures 12 mm.", "nodulegr1cm"): LEFT_APEX,
     ("Nodule in the left apex. The nodule is 1.2 cm.", "nodulegr1cm"): LEFT_APEX,
     ("Nodule in the left apex. It is stable. It is cavitary.", "cavitation"): LEFT_APEX,

@@ -77,7 +77,7 @@ def test_the_exact_triples_reach_an_f_of_97_percent(compared):
 
 def test_99_of_100_sentences_are_read_exactly(compared):
     differ = [text for text, want, got in compared if want != got]
-    assert len(differ) <= 3, differ
+    assert len(differ) <= len(compared) / 100, differ
 
 
 def test_every_one_of_the_80_labels_has_a_sentence():

@@ -43,6 +43,11 @@ def test_a_bound_from_below_lies_above_1_cm():
     assert find_sizes("larger than 1 cm")[0].largest_mm > 10
 
 
+def test_a_former_size_is_none():
+    (size,) = find_sizes("a 10 mm nodule, previously measured 23 mm")
+    assert size.largest_mm == 10
+
+
 @pytest.mark.parametrize("text", ["series 2 image 41", "(5:106)", "at 3 months", "T12"])
 def test_numbers_without_a_length_are_no_sizes(text):
     assert find_sizes(text) == []

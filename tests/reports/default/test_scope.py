@@ -24,6 +24,16 @@ CASES = {
         "lymph_node": PRESENT,
         "lymphadenopathy": ABSENT,
     },
+    "Heart size is within normal limits.": {"cardiomegaly": ABSENT},
+    "Heart and pericardium are normal.": {
+        "cardiomegaly": ABSENT,
+        "pericardial_effusion": ABSENT,
+    },
+    "Vascular congestion within normal limits, small nodule.": {
+        "congestion": ABSENT,
+        "pulmonary_congestion": ABSENT,
+        "nodule": PRESENT,
+    },
     "Possible pneumonia.": {"pneumonia": UNCERTAIN},
     "Pneumonia is possible.": {"pneumonia": UNCERTAIN},
     "A pneumothorax cannot be excluded.": {"pneumothorax": UNCERTAIN},

@@ -33,6 +33,7 @@ SAYS = {
     "Multiple nodules, the largest of 1.5-cm.": {"nodulegr1cm": PRESENT},
     "Nodule of 1.2 x 0.9 cm.": {"nodulegr1cm": PRESENT},
     "The nodule is now 1.5 cm.": {"nodulegr1cm": PRESENT},
+    "A 14 x 8 mm groundglass nodule.": {"nodulegr1cm": PRESENT},
 }
 
 

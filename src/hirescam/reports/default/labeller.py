@@ -9,7 +9,7 @@ from hirescam.reports.default.sections import Headings
 from hirescam.reports.default.sentences import split_sentences
 from hirescam.reports.default.vocabulary import Vocabulary
 from hirescam.reports.profile import LeftOut, VocabularyRow
-from hirescam.reports.table import Finding
+from hirescam.reports.table import Finding, Status
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,12 @@ class DefaultProfile:
                 for offset, stated in told.findings:
                     found += _findings(report_id, text, offset, stated)
                 last = told
-        return list(dict.fromkeys(found))
+        placed = {_said(finding) for finding in found if finding.location}
+        return [
+            finding
+            for finding in dict.fromkeys(found)
+            if finding.location or _said(finding) not in placed
+        ]
 
     def vocabulary_rows(self) -> list[VocabularyRow]:
         """Every row of the vocabulary, its example tried."""
@@ -69,6 +74,11 @@ class DefaultProfile:
             f"{status} {name} @ {' '.join(sorted(at))}".removesuffix(" @ ")
             for (status, name), at in sorted(places.items())
         )
+
+
+def _said(finding: Finding) -> tuple[str, Status, int]:
+    """A finding without its place: a later sentence may have told it."""
+    return finding.abnormality, finding.status, finding.start
 
 
 def _findings(report: str, text: str, offset: int, stated: Stated) -> list[Finding]:

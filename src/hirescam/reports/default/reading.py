@@ -120,8 +120,10 @@ class Reader:
             start, end = words.starts[mentions[at].first], words.ends[mentions[at].stop - 1]
             return max(start - size.end, size.start - end, 0)
 
+        described = {mention.first for mention in mentions}  # "14 mm groundglass nodule"
+        heads = [at for at, mention in enumerate(mentions) if mention.stop not in described]
         near = {
-            min(range(len(mentions)), key=lambda at: distance(at, size))
+            min(heads, key=lambda at: distance(at, size))
             for size in sizes
             if size.largest_mm > LARGE_MM
         }
@@ -173,6 +175,6 @@ def _status(mention: Mention, row: Abnormality, effects: frozenset[str]) -> Stat
         return None
     if mention.kind == "normal":
         return None if "absent" in effects else Status.ABSENT
-    if "absent" in effects:
+    if effects & {"absent", "normal"}:
         return Status.ABSENT
     return Status.UNCERTAIN if "uncertain" in effects else Status.PRESENT

@@ -14,6 +14,9 @@ _SIZE = re.compile(
 )
 _SUBCENTIMETRE = re.compile(r"sub-?\s?centimet(?:er|re)s?|millimetric", re.IGNORECASE)
 _PART = re.compile(rf"({_NUMBER})\s*-?\s*({_UNIT})?", re.IGNORECASE)
+_FORMER = re.compile(
+    r"(?:previously|formerly|prior|compared (?:to|with))\W+(?:\w+\W+){0,2}$", re.I
+)
 _BELOW = ("sub", "less", "smaller", "under", "below", "<")
 _ABOVE = ("greater", "larger", "more", "over", "above", "exceeding", ">")
 _TINY = 0.01  # moves "less than 1 cm" below 1 cm, and "more than 1 cm" above it
@@ -28,10 +31,17 @@ class Size(NamedTuple):
 
 
 def find_sizes(sentence: str) -> list[Size]:
-    """Read "1.5-cm", "12 x 9 mm", "1,2 by 0.9 cm", "2-3 mm", "sub-5 mm", "> 1 cm" and so on."""
+    """Read "1.5-cm", "12 x 9 mm", "1,2 by 0.9 cm", "2-3 mm", "sub-5 mm", "> 1 cm" and so on.
+
+    A size that something had before ("previously 23 mm") is none.
+    """
     if not any(unit in sentence.lower() for unit in ("mm", "cm", "met")):
         return []
-    sizes = [Size(m.start(), m.end(), _largest_mm(m)) for m in _SIZE.finditer(sentence)]
+    sizes = [
+        Size(m.start(), m.end(), _largest_mm(m))
+        for m in _SIZE.finditer(sentence)
+        if not _FORMER.search(sentence, 0, m.start())
+    ]
     vague = [Size(m.start(), m.end(), 10 - _TINY) for m in _SUBCENTIMETRE.finditer(sentence)]
     return sorted(sizes + vague)
 

@@ -21,6 +21,7 @@ Phrases = tuple[str, ...]
 System = Literal["lung", "heart", "vessel", "mediastinum", "other"]
 Effect = Literal[
     "absent",
+    "normal",
     "uncertain",
     "hypothetical",
     "family",

@@ -12,10 +12,14 @@ import hirescam
 from hirescam.home import demo_model_path
 
 PACKAGES = {
-    "core": ("torch", "numpy", "scipy", "nibabel", "pydicom", "SimpleITK", "safetensors"),
-    "train": ("lightning",),
+    "core": (
+        *("torch", "numpy", "scipy", "scikit-image", "nibabel", "pydicom", "SimpleITK"),
+        *("safetensors", "pyahocorasick"),
+    ),
+    "train": ("lightning", "scikit-learn"),
     "viewer": ("starlette", "uvicorn"),
     "dicom": ("highdicom", "pyjpegls", "python-gdcm"),
+    "tables": ("pyarrow",),
     "ray": ("ray",),
 }
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "simulate": "hirescam.cli.simulate",
     "train": "hirescam.cli.train",
     "evaluate": "hirescam.cli.evaluate",
+    "experiments": "hirescam.cli.experiments",
     "info": "hirescam.cli.info",
     "demo": "hirescam.cli.demo",
 }

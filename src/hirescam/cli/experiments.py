@@ -1,0 +1,48 @@
+"""Repeat an experiment of the paper, or of ours, by one command: data, training, table."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hirescam.cli.progress import counter
+
+
+class Name(StrEnum):
+    """Experiments."""
+
+    table2 = "table2"
+    shortcut = "shortcut"
+
+
+def run(
+    name: Annotated[Name, Argument(help="table2: the mask loss; shortcut: a planted marker")],
+    data: Annotated[
+        Path | None, Option(help="folder of the simulated data set; OUT/data by default")
+    ] = None,
+    out: Annotated[Path, Option("--out", "-o", help="folder of runs and tables")] = Path(
+        "experiments"
+    ),
+    quick: Annotated[
+        bool, Option("--quick", help="few chests, few epochs: shows the way, not the result")
+    ] = False,
+    jobs: Annotated[int, Option("--jobs", "-j", help="processes", min=1)] = 2,
+    as_json: Annotated[bool, Option("--json", help="print the table as JSON")] = False,
+) -> None:
+    """Do what is missing, and print the table."""
+    with counter() as show:
+        from hirescam.experiments.registry import EXPERIMENTS
+        from hirescam.experiments.tables import as_markdown, write_table
+
+        experiment = EXPERIMENTS[name.value]
+        table = experiment.run(
+            data or out / "data" / name.value,
+            out / name.value,
+            scale=experiment.quick if quick else experiment.full,
+            jobs=jobs,
+            on_progress=show,
+        )
+        write_table(table, out)
+    print(json.dumps(list(table.rows)) if as_json else as_markdown(table))

@@ -13,7 +13,7 @@ from hirescam.simulate.findings.table import FINDINGS
 from hirescam.simulate.truth import labels_of
 
 SEED = 4
-COARSE_MM, FINE_MM = (8.0, 6.0, 6.0), (4.0, 3.0, 3.0)
+COARSE_MM, FINE_MM = (9.0, 7.0, 7.0), (4.0, 3.0, 3.0)
 OUTSIDE = {  # devices that come from outside, or lie in the sternum: share in their organ
     "great_vessel_catheter_or_port": 0.5,
     "heart_catheter_or_port": 0.5,

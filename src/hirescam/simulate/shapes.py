@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
 FAR_MM = 1000.0
 
@@ -46,6 +46,16 @@ class Grid:
             )
         )
         return index, self.part(*index)
+
+    def bounds(
+        self, low: Float[np.ndarray, "box 3"], high: Float[np.ndarray, "box 3"]
+    ) -> tuple[Int[np.ndarray, "box 3"], Int[np.ndarray, "box 3"]]:
+        """The same for many boxes: where each begins and ends along slice, row and column."""
+        first, step = np.array(self.first), np.array(self.step_mm)
+        most = self.shape
+        begins = np.clip((first - high[:, ::-1]) // step, 0, most).astype(int)
+        ends = np.clip((first - low[:, ::-1]) // step + 2, 0, most).astype(int)
+        return begins, ends
 
     def part(self, slices: slice, rows: slice, columns: slice) -> "Grid":
         """A block of the grid."""

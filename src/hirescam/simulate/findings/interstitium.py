@@ -112,7 +112,7 @@ def _lower_rind(chest: Chest, random: np.random.Generator, depth_mm: Range) -> S
     uneven = waves(random, wavelengths_mm=(30, 80), count=4)
 
     def low_and_back(points: Points) -> Distance:
-        return 0.6 * (points.z + points.y * np.float32(1.1)) + np.float32(12 * person.tall) * (
+        return 0.6 * (points.z + points.y * np.float32(0.8)) + np.float32(12 * person.tall) * (
             1 + uneven(points)
         )
 

@@ -87,6 +87,8 @@ def plaques(chest: Chest, random: np.random.Generator, _others: Sequence[Lesion]
     plates = []
     for side in sides:
         layer = rind(chest, side, 6)
+        high = np.minimum(layer.high, [np.inf, np.inf, 45 * chest.person.tall])
+        layer = Shape(layer.low, high, layer.distance)  # not in the apex
         for centre in places_within(layer, random, int(random.integers(3, 6))):
             plate = ellipsoid(centre, random.uniform(9, 20, 3))
             plates.append(common(plate, rind(chest, side, random.uniform(4, 7))))

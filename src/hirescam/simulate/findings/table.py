@@ -64,10 +64,10 @@ HEART = {
     "heart_heart_valve_replacement": _row(heart.valve_prosthesis, "heart_valve_replacement"),
     "heart_pacemaker_or_defib": _row(devices.pacemaker, "pacemaker_or_defib"),
     "heart_catheter_or_port": _row(devices.atrial_catheter, "catheter_or_port"),
-    "heart_sternotomy": _row(surgery.sternal_wires, "sternotomy"),
-    "heart_cabg": _row(surgery.bypass_clips, "cabg", "sternotomy"),
+    "heart_sternotomy": _row(surgery.sternal_wires, "sternotomy", "postsurgical"),
+    "heart_cabg": _row(surgery.bypass_clips, "cabg", "sternotomy", "postsurgical"),
     "heart_postsurgical": _row(surgery.heart_clips, "postsurgical", "clip"),
-    "heart_transplant": _row(surgery.new_heart, "transplant", "sternotomy"),
+    "heart_transplant": _row(surgery.new_heart, "transplant", "sternotomy", "postsurgical"),
 }
 
 GREAT_VESSELS = {
@@ -116,7 +116,7 @@ MEDIASTINUM = {
 
 LUNGS = {
     "lung_lung_resection": _row(
-        surgery.empty_side, "lung_resection", change=surgery.one_lung_removed
+        surgery.empty_side, "lung_resection", "postsurgical", change=surgery.one_lung_removed
     ),
     "lung_emphysema": _in_lung(interstitium.emphysema, "emphysema"),
     "lung_air_trapping": _in_lung(interstitium.air_trapping, "air_trapping"),
@@ -143,6 +143,7 @@ LUNGS = {
     "lung_fibrosis": _in_lung(
         partial(interstitium.reticulation, depth_mm=(12, 20), haze_hu=-500.0),
         "fibrosis",
+        "interstitial_lung_disease",
         "reticulation",
     ),
     "lung_honeycombing": _in_lung(interstitium.honeycombing, "honeycombing"),
@@ -172,7 +173,9 @@ LUNGS = {
         "opacity",
     ),
     "lung_chest_tube": _in_lung(devices.chest_tube, "chest_tube"),
-    "lung_catheter_or_port": _in_lung(devices.pleural_catheter, "catheter_or_port"),
+    "lung_catheter_or_port": _in_lung(
+        devices.pleural_catheter, "catheter_or_port", "chest_tube"
+    ),
     "lung_transplant": _row(surgery.new_lungs, "transplant", "clip"),
     "lung_clip": _in_lung(surgery.lung_clip, "clip"),
     "lung_staple": _in_lung(surgery.staple_line, "staple"),

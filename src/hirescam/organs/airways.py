@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Integer
 from scipy import ndimage
 
-from hirescam.organs.body import AIR_HU, IN_PLANE
+from hirescam.organs.body import IN_PLANE
 from hirescam.organs.work_grid import STEP_MM, VOXEL_ML, Field, Mask
 
 Labels = Integer[np.ndarray, "down back left"]
@@ -14,7 +14,7 @@ Labels = Integer[np.ndarray, "down back left"]
 _LUMEN_MM2 = (30.0, 1100.0)  # in one slice, from a main bronchus to a wide trachea's rim
 _LENGTH_MM = 24.0
 _ROUND = 0.4  # of an axial section's area, how much its largest circle fills
-_RIMS_HU = (AIR_HU, -500.0, -650.0, -750.0)  # where the wall of the airways may show
+_WALLS = (0.4, 0.55, 0.7, 0.82, 0.9)  # from water to lung: where an airway's wall may show
 _LUMEN = 0.55  # between free air and lung
 _MOST_ML = 120.0
 _ABOVE = 0.4  # of the lungs' height: how far down a trachea may begin
@@ -29,8 +29,10 @@ def airways(hu: Field, air: Mask, lungs: Mask, free_hu: float) -> Mask:
         return np.zeros_like(air)
     heights = np.flatnonzero(lungs.any(axis=(1, 2)))
     lowest_start = int(np.quantile(heights, _ABOVE))
-    lumen_hu = free_hu + _LUMEN * (float(np.median(hu[lungs])) - free_hu)
-    spaces = [_slim(air & (hu < limit)) for limit in (*_RIMS_HU, lumen_hu)]
+    lung_hu = float(np.median(hu[lungs]))
+    limits_hu = [share * lung_hu for share in _WALLS]
+    limits_hu.append(free_hu + _LUMEN * (lung_hu - free_hu))
+    spaces = [_slim(air & (hu < limit)) for limit in limits_hu]
     best, trachea = max(
         (_most_tracheal(tubes, lowest_start) for tubes in spaces), key=lambda found: found[0]
     )

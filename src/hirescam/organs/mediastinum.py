@@ -10,10 +10,12 @@ from hirescam.organs.work_grid import STEP_MM, Codes, Field, Mask
 
 Ends = Shaped[np.ndarray, "down"]
 
-_BODY_MM = 17.0  # half the width of a vertebral body
+_BODY_MM = 15.0  # half the width of a vertebral body
+_SPINE_MM = 34.0  # from its canal to its front
 _BESIDE_MM = 55.0  # of the midplane: aorta and gullet beside the spine
-_CRURA_MM = 60.0  # in front of the canal: there the diaphragm lets the aorta pass
-_CRURA_BELOW_MM = 15.0  # the lungs
+_AORTA_LEFT_MM, _AORTA_MM = 10.0, 26.0  # its middle, and how far from there it may lie
+_CRURA_MM = 62.0  # in front of the canal: there the diaphragm lets the aorta pass
+_BELOW_MM = 15.0  # the lungs
 _CANAL_MM = (-45.0, 45.0)  # behind the lungs' backs
 _BONY = 0.05
 
@@ -30,19 +32,20 @@ def mediastinum(hu: Field, sides: Codes, inside: Mask, middle: float) -> Mask:
     width = sides.shape[2]
     first = width - 1 - _reach((sides == RIGHT)[..., ::-1], width - 1 - middle)
     last = _reach(sides == LEFT, middle)
-    rows = lungs.any(axis=2)
-    front = np.minimum.accumulate(_along(np.argmax(rows, axis=1), rows.any(axis=1)))
+    rows = np.asarray(lungs.any(axis=2))
+    front = np.minimum.accumulate(_along(np.argmax(rows, axis=1), np.asarray(rows.any(axis=1))))
     slices = np.flatnonzero(rows.any(axis=1))
     canal = spinal_canal(hu, lungs, middle)[:, None, None]
     aside = np.abs(left - middle) * STEP_MM
     before_spine = (canal - back) * STEP_MM  # how far in front of the canal, in millimetres
-    along_spine = (before_spine < _CRURA_MM) & (aside < _BESIDE_MM)
-    crura = slices[-1] + _CRURA_BELOW_MM / STEP_MM
+    aorta = np.abs((left - middle) * STEP_MM - _AORTA_LEFT_MM) < _AORTA_MM
+    along_spine = aorta & (before_spine < _CRURA_MM)
+    crura = slices[-1] + _BELOW_MM / STEP_MM
     floor = np.where(along_spine, crura, diaphragm(sides, middle))
     vertebra = np.hypot(before_spine - _BODY_MM, aside) < _BODY_MM
     between = (left > first[..., None]) & (left < last[..., None])
     between &= (down >= slices[0]) & (down <= floor) & (back >= front[:, None, None])
-    between &= (before_spine > 2 * _BODY_MM) | ((before_spine > 0) & (aside < _BESIDE_MM))
+    between &= (before_spine > _SPINE_MM) | ((before_spine > 0) & (aside < _BESIDE_MM))
     return between & ~vertebra & ~lungs & inside
 
 
@@ -51,7 +54,7 @@ def spinal_canal(hu: Field, lungs: Mask, middle: float) -> Ends:
     rear = backs(lungs)
     width = round(_BODY_MM / STEP_MM / 2)
     spine = hu[..., max(0, round(middle) - width) : round(middle) + width] > BONE_HU
-    sagittal = np.mean(spine, axis=2, dtype=np.float32)
+    sagittal = np.asarray(np.mean(spine, axis=2, dtype=np.float32))
     before, behind = (max(0, round(rear + mm / STEP_MM)) for mm in _CANAL_MM)
     sagittal[:, :before] = 0
     sagittal[:, behind:] = 0

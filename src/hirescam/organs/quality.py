@@ -38,7 +38,9 @@ def measure(hu: Field, codes: Codes, trunk: Mask) -> Measures:
     masks = {organ: codes == code for code, organ in enumerate(ORGANS, start=1)}
     border = np.ones(codes.shape, bool)
     border[1:-1, 1:-1, 1:-1] = False
-    level_with_organs = trunk & (codes > 0).any(axis=(1, 2))[:, None, None]
+    slices = np.flatnonzero((codes > 0).any(axis=(1, 2)))
+    level_with_organs = np.zeros_like(trunk)
+    level_with_organs[slices] = trunk[slices]
     return Measures(
         size_ml={organ: float(mask.sum()) * VOXEL_ML for organ, mask in masks.items()},
         at_border={organ: _share(border, mask) for organ, mask in masks.items()},

@@ -6,7 +6,7 @@ import numpy as np
 
 from hirescam.ct.volume import Volume
 from hirescam.organs.airways import airways
-from hirescam.organs.body import body, enclosed_air
+from hirescam.organs.body import body, enclosed_air, largest
 from hirescam.organs.closing import closed
 from hirescam.organs.disease import dense_disease
 from hirescam.organs.facing import box_on_scan_axes, on_scan_axes
@@ -35,10 +35,12 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     air = enclosed_air(hu, trunk)
     see("air in the body", air)
     free_hu = free_air_hu(hu, air)
-    tubes = airways(hu, air, lung_pieces(hu, air, free_hu), free_hu)
+    tubes = airways(hu, air, largest(air), free_hu)
     see("airways", tubes)
     lungs = lung_pieces(hu, air & ~tubes, free_hu)
-    lungs = lung_pieces(hu, lungs & ~gas_pockets(hu, lungs, free_hu), free_hu)
+    gas = gas_pockets(hu, lungs, free_hu)
+    if gas.any():
+        lungs = lung_pieces(hu, lungs & ~gas, free_hu)
     see("aerated lungs", lungs)
     middle = midplane(hu, trunk, lungs, tubes)
     codes = closed(sides(hu, lungs, middle), tubes)

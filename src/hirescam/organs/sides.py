@@ -30,7 +30,9 @@ def midplane(hu: Field, trunk: Mask, lungs: Mask, trachea: Mask) -> float:
     if not trunk.any():
         return hu.shape[2] / 2
     if lungs.any():
-        lasting = np.mean((hu > BONE_HU) & trunk, axis=0, dtype=np.float32)
+        level = np.flatnonzero(lungs.any(axis=(1, 2)))
+        bone = (hu[level] > BONE_HU) & trunk[level]
+        lasting = np.asarray(np.mean(bone, axis=0, dtype=np.float32))
         lasting[: max(0, round(backs(lungs) - _LAMINA_MM / STEP_MM))] = 0
         spine = ndimage.gaussian_filter(lasting, np.divide(_SPINE_MM, STEP_MM))
         if spine.max() > _LASTING:
@@ -53,6 +55,14 @@ def sides(hu: Field, lungs: Mask, middle: float) -> Codes:
     together, least dense air first, and meet at the membranes between the lungs. A lung that
     no thinning parts stays one, on the side of its larger share.
     """
+    out = np.zeros(lungs.shape, np.uint8)
+    if lungs.any():
+        box = ndimage.find_objects(lungs.astype(np.uint8))[0]
+        out[box] = _sides(hu[box], lungs[box], middle - box[2].start)
+    return out
+
+
+def _sides(hu: Field, lungs: Mask, middle: float) -> Codes:
     for limit, radius_mm in _THINNER:
         air = lungs & (hu < limit)
         if radius_mm:
@@ -69,7 +79,9 @@ def _marked(air: Mask, middle: float) -> tuple[Codes, bool]:
         cc3d.dust(air, threshold=int(_PIECE_ML / VOXEL_ML), connectivity=6), connectivity=6
     )
     size = np.bincount(pieces.ravel()).astype(float)
-    right = np.bincount(pieces[..., : round(middle)].ravel(), minlength=len(size)) / size
+    right = (
+        np.bincount(pieces[..., : max(0, round(middle))].ravel(), minlength=len(size)) / size
+    )
     code = np.where(right > 0.5, RIGHT, LEFT).astype(np.uint8)
     code[0] = 0
     across = np.minimum(right, 1 - right)[1:]
@@ -89,7 +101,7 @@ def _regrown(hu: Field, lungs: Mask, markers: Codes, middle: float) -> Codes:
     if contested.any():
         box = ndimage.find_objects(contested.astype(np.uint8))[0]
         seeds = np.where(contested[box], 0, out[box])
-        out[box] = watershed(hu[box], seeds, mask=lungs[box])
+        out[box] = watershed(hu[box], seeds, mask=lungs[box])  # type: ignore[no-untyped-call]  # scikit-image has no types
     return out
 
 
@@ -110,6 +122,6 @@ def _distance(mask: Mask) -> Float[np.ndarray, "down back left"]:
 def _halved(lungs: Mask, middle: float) -> Codes:
     """Scraps of lung too small to have markers, by the midplane."""
     out = np.where(lungs, LEFT, 0).astype(np.uint8)
-    right = out[..., : round(middle)]
+    right = out[..., : max(0, round(middle))]
     right[right > 0] = RIGHT
     return out

@@ -1,0 +1,45 @@
+"""Verdicts: each measure out of anatomy's range is named with its number."""
+
+from dataclasses import replace
+
+import pytest
+
+from hirescam.organs.masks import ORGANS
+from hirescam.organs.quality import Measures, verdicts
+
+GOOD = Measures(
+    size_ml={"right_lung": 2500.0, "left_lung": 2200.0, "mediastinum": 1200.0},
+    at_border=dict.fromkeys(ORGANS, 0.0),
+    dense=dict.fromkeys(ORGANS, 0.1),
+    bone=0.06,
+)
+
+
+def sized(**sizes_ml):
+    return replace(GOOD, size_ml={**GOOD.size_ml, **sizes_ml})
+
+
+def test_a_healthy_chest_is_trusted():
+    assert all(verdict.trusted for verdict in verdicts(GOOD).values())
+
+
+@pytest.mark.parametrize(
+    ("measures", "organ", "words"),
+    [
+        (sized(right_lung=120.0), "right_lung", "120 mL, expected 700 to 5000 mL"),
+        (sized(left_lung=701.0), "left_lung", "3.6 times smaller than the right lung"),
+        (sized(mediastinum=5000.0), "mediastinum", "5000 mL"),
+        (replace(GOOD, at_border={**GOOD.at_border, "left_lung": 0.04}), "left_lung", "4.0%"),
+        (replace(GOOD, dense={**GOOD.dense, "left_lung": 0.55}), "left_lung", "55% of it"),
+        (replace(GOOD, bone=0.001), "right_lung", "0.1% of the body is bone"),
+    ],
+)
+def test_each_measure_out_of_range_is_named_with_its_number(measures, organ, words):
+    assert words in " | ".join(verdicts(measures)[organ].reasons)
+
+
+def test_a_missing_lung_is_heuristic_and_is_told_by_the_mediastinum_too():
+    judged = verdicts(sized(left_lung=0.0))
+    assert judged["left_lung"].heuristic
+    assert "left_lung not found" in judged["mediastinum"].reasons[0]
+    assert judged["right_lung"].trusted

@@ -1,5 +1,7 @@
 """Whole reports: sections, evidence, odd input, always the same answer."""
 
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +71,15 @@ def test_odd_texts_are_read(statuses):
         "nodule": {"present"}
     }
     assert statuses("Nodule. " * 2_000 + "x" * 1_000_000) == {"nodule": {"present"}}
+
+
+def test_a_text_without_a_full_stop_is_read_in_pieces(profile):
+    start = time.process_time()
+    text = "nodule in the right lung and " * 500
+    findings = profile.label("report", text)
+    assert {"right_lung", "lung"} <= {finding.location for finding in findings}
+    assert findings[-1].end > len(text) - 40
+    assert time.process_time() - start < 5
 
 
 def test_a_labeller_made_again_says_the_same(profile):

@@ -1,6 +1,6 @@
 """Mentions: where a sentence names an abnormality, as a phrase or as a pair of phrases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hirescam.reports.default.phrases import Match
@@ -78,46 +78,42 @@ def _of_row(
         for m in own
         if m.meaning.kind in ("term", "bare", "normal")
     ]
-    nears = row.near + row.normal_near
-    for word in (m for m in own if m.meaning.kind == "word"):
-        near = nears[word.meaning.pair]
-        for of in own:
-            if of.meaning.kind == "of" and of.meaning.pair == word.meaning.pair:
-                gap = max(of.first - word.stop, word.first - of.stop)
-                if 0 <= gap <= near.within and _same_clause(of.first, word.first, clauses):
-                    parts = tuple(sorted(((of.first, of.stop), (word.first, word.stop))))
-                    candidates.append(
-                        Mention(
-                            parts[0][0],
-                            parts[1][1],
-                            at,
-                            parts,
-                            "normal" if word.meaning.pair >= len(row.near) else "term",
-                        )
-                    )
+    candidates += _pairs(at, own, row, clauses)
     return _longest(candidates) if len(candidates) > 1 else candidates
 
 
-def _same_clause(a: int, b: int, clauses: Sequence[int]) -> bool:
-    low, high = min(a, b), max(a, b)
-    return not any(low < start <= high for start in clauses)
+def _pairs(
+    at: int, own: Sequence[Match], row: Abnormality, clauses: Sequence[int]
+) -> Iterator[Mention]:
+    """Both halves of a pair, in either order, near each other in one clause."""
+    nears = row.near + row.normal_near
+    for word in (m for m in own if m.meaning.kind == "word"):
+        pair = word.meaning.pair
+        kind = "normal" if pair >= len(row.near) else "term"
+        for of in (m for m in own if m.meaning.kind == "of" and m.meaning.pair == pair):
+            one, other = sorted(((of.first, of.stop), (word.first, word.stop)))
+            near_enough = 0 <= other[0] - one[1] <= nears[pair].within
+            if near_enough and _same_clause(one[0], other[0], clauses):
+                yield Mention(one[0], other[1], at, (one, other), kind)
+
+
+def _same_clause(first: int, second: int, clauses: Sequence[int]) -> bool:
+    return not any(first < start <= second for start in clauses)
 
 
 def _longest(candidates: list[Mention]) -> list[Mention]:
     kept: list[Mention] = []
-    # a term before a pair; a normal statement yields to none of its own words
-    order = sorted(
-        candidates,
-        key=lambda m: (
-            len(m.parts),
-            m.stop - m.first if len(m.parts) > 1 else m.first - m.stop,
-            m.first,
-        ),
-    )
-    for mention in order:
+    for mention in sorted(candidates, key=_rank):
         if not any(_overlap(mention, other) for other in kept):
             kept.append(mention)
     return kept
+
+
+def _rank(mention: Mention) -> tuple[int, int, int]:
+    """A phrase before a pair; the longest phrase, but the closest pair, first."""
+    length = mention.stop - mention.first
+    is_pair = len(mention.parts) > 1
+    return is_pair, length if is_pair else -length, mention.first
 
 
 def _overlap(a: Mention, b: Mention) -> bool:

@@ -15,7 +15,7 @@ from hirescam.errors import HirescamError
 from hirescam.reports.default.words import singular
 
 # "scarringatelectasis": de-identified reports have lost slashes between words
-_SHORTEST_FIRST, _SHORTEST_SECOND, _LONGEST_ENDING, _LONGEST_FUSED = 5, 4, 6, 40
+_SHORTEST_FIRST, _SHORTEST_SECOND, _LONGEST_ENDING, _LONGEST_WORD = 5, 4, 6, 40
 _PART = re.compile(r"\(([^()]*)\)|([^\s()-]+)")
 
 
@@ -66,7 +66,7 @@ class Phrasebook:
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """All matches, longest first at each place, overlapping ones too."""
-        symbols = [self._symbols(word) for word in words]
+        symbols = [self._symbols(w) if len(w) <= _LONGEST_WORD else () for w in words]
         top, found, end = self._tree.next, list[Match](), len(words)
         for first, names in enumerate(symbols):
             branches = [top[name] for name in names if name in top]
@@ -96,7 +96,7 @@ class Phrasebook:
         """The branches that a word may take; for two words that stand as one, those of both."""
         whole, prefixes = self._branches(word)
         left_over = len(word) - len(prefixes[-1]) if prefixes else len(word)
-        if not whole and _LONGEST_ENDING <= left_over <= _LONGEST_FUSED:
+        if not whole and left_over >= _LONGEST_ENDING:
             for at in range(_SHORTEST_FIRST, len(word) - _SHORTEST_SECOND + 1):
                 if word[:at] in self._known and any(second := self._branches(word[at:])):
                     return tuple(dict.fromkeys((*prefixes, word[:at], *second[0], *second[1])))

@@ -23,6 +23,7 @@ _OPENINGS = (
 _PRONOUNS = frozenset(tuple(words.split()) for words in _OPENINGS)
 _DROPPED = frozenset(("hypothetical", "family", "instruction"))
 LARGE_MM = 10.0
+_LONGEST_REMEMBERED = 300  # characters: bounds the memory for any reports
 
 
 class Stated(NamedTuple):
@@ -56,7 +57,12 @@ class Reader:
         self._rows = vocabulary.abnormalities
         self._within = vocabulary.within
         self._book: Phrasebook = Phrasebook(_entries(vocabulary), vocabulary.words)
-        self.read = lru_cache(maxsize=20_000)(self._read)
+        self._remembered = lru_cache(maxsize=20_000)(self._read)
+
+    def read(self, sentence: str, lies_in: tuple[str, ...]) -> Reading:
+        """The findings of a sentence; short sentences, which reports repeat, are remembered."""
+        read = self._remembered if len(sentence) <= _LONGEST_REMEMBERED else self._read
+        return read(sentence, lies_in)
 
     def _read(self, sentence: str, lies_in: tuple[str, ...]) -> Reading:
         words = split_words(sentence)

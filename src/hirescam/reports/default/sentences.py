@@ -20,6 +20,7 @@ _BREAK = re.compile(
     # a full stop lost: a small letter, then a word that only opens sentences
     rf"|(?<=[a-z)]\s)(?=(?:{_OPENINGS})\s+[a-z]))"
 )
+_LONGEST = 1000  # characters: a longer "sentence" is a list or no text at all, and is cut
 _NUMBERING = re.compile(r"\s*(?:\(?\d{1,2}[.)]\s*(?=[A-Za-z])|[-*•>]\s*)?")
 
 
@@ -39,5 +40,10 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         numbering = _NUMBERING.match(text, start, end)
         start = numbering.end() if numbering else start
     end = start + len(text[start:end].rstrip())
+    while end - start > _LONGEST:
+        cut = text.rfind(" ", start + 1, start + _LONGEST)
+        cut = cut if cut > 0 else start + _LONGEST
+        yield start, cut
+        start = cut
     if end > start:
         yield start, end

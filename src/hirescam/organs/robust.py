@@ -51,7 +51,7 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     see("lungs", codes > 0)
     codes[mediastinum(hu, codes, trunk | tubes, middle)] = ORGANS.index("mediastinum") + 1
     judged = verdicts(measure(hu, codes, trunk))
-    usual = _usual_boxes(grid, trunk)
+    usual = _usual_boxes(grid, trunk, middle if lungs.any() else None)
     return OrganMasks(
         on_scan_axes(painted(grid, codes, tubes), volume.affine),
         volume.affine,
@@ -65,19 +65,20 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     )
 
 
-def _usual_boxes(grid: WorkGrid, trunk: Mask) -> dict[str, Box]:
+def _usual_boxes(grid: WorkGrid, trunk: Mask, middle: float | None) -> dict[str, Box]:
     """Where organs lie in most chests: sixths of the body's width, of the scan without a body.
 
-    Draelos and Carin, arXiv:2011.08891, who took sixths of the scan.
+    Where the midplane is known, each lung ends at it. Draelos and Carin, arXiv:2011.08891, took
+    sixths of the scan.
     """
     scale = np.divide(STEP_MM, grid.scan.spacing_mm)
-    extent = trunk if trunk.any() else np.ones_like(trunk)
-    low, high = (
-        np.rint(edge * scale).astype(int)
-        for edge in (np.argwhere(extent).min(axis=0), np.argwhere(extent).max(axis=0) + 1)
-    )
-    high = np.minimum(high, grid.scan.shape)
-    columns = np.rint(np.linspace(low[2], high[2], 7)).astype(int)
+    inside = np.argwhere(trunk if trunk.any() else np.ones_like(trunk))
+    low = np.rint(inside.min(axis=0) * scale).astype(int)
+    high = np.minimum(np.rint((inside.max(axis=0) + 1) * scale), grid.scan.shape).astype(int)
+    columns = np.linspace(low[2], high[2], 7)
+    if middle is not None:
+        columns[3] = np.clip(middle * scale[2], low[2], high[2])
+    columns = np.rint(columns).astype(int)
     return {
         organ: (
             slice(int(low[0]), int(high[0])),

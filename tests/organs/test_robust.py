@@ -1,0 +1,168 @@
+"""Robust segmentation on simulated chests, on what is no chest, and on real scans."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from hirescam.ct.files import read_volume
+from hirescam.ct.volume import Volume, reorient
+from hirescam.organs.masks import ORGANS
+from hirescam.organs.robust import robust
+from hirescam.simulate.chest import simulate
+from make import affine, shared_data
+
+SPACING_MM = (1.5, 2.2, 2.2)
+
+
+@pytest.fixture(scope="module")
+def chest():
+    return simulate(6, findings=["lung_nodule", "lung_mass"], spacing_mm=SPACING_MM)
+
+
+@pytest.fixture(scope="module")
+def found(chest):
+    return robust(chest.volume)
+
+
+def dice(one, other):
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+def sensitivity(found, truth):
+    return (found & truth).sum() / truth.sum()
+
+
+def test_the_lungs_of_a_simulated_chest_are_found_each_on_its_side(chest, found):
+    for lung in ("right_lung", "left_lung"):
+        assert dice(found.mask(lung), chest.organs[lung]) > 0.96
+        assert sensitivity(found.mask(lung), chest.organs[lung]) > 0.98
+        assert found.verdicts[lung].trusted, found.verdicts[lung]
+
+
+@pytest.mark.parametrize("label", ["lung_nodule", "lung_mass"])
+def test_what_is_dense_in_a_lung_lies_in_its_mask(chest, found, label):
+    side = chest.sides[label]
+    assert sensitivity(found.mask(f"{side}_lung"), chest.masks[label]) > 0.95
+
+
+def test_heart_and_aorta_lie_in_the_mediastinum(chest, found):
+    between = found.mask("mediastinum")
+    assert sensitivity(between, chest.organs["heart"]) > 0.98
+    assert sensitivity(between, chest.organs["aorta"] & chest.organs["mediastinum"]) > 0.9
+
+
+def test_the_trachea_lies_in_no_lung(chest, found):
+    lungs = found.mask("right_lung") | found.mask("left_lung")
+    assert sensitivity(lungs, chest.organs["airways"]) < 0.05
+
+
+def test_the_order_and_direction_of_the_axes_change_no_voxel(chest, found):
+    turned = robust(reorient(chest.volume, "LSA"))
+    back = reorient(Volume(turned.codes.astype(np.int16), turned.affine))
+    straight = reorient(Volume(found.codes.astype(np.int16), found.affine))
+    assert np.array_equal(back.voxels, straight.voxels)
+
+
+def thicker(volume):
+    """Every second slice and the mean with its neighbour: twice the spacing."""
+    even = volume.voxels[: len(volume.voxels) // 2 * 2]
+    step = np.diag([2.0, 1.0, 1.0, 1.0])
+    step[0, 3] = 0.5
+    pairs = (even[::2].astype(np.int32) + even[1::2]) // 2
+    return Volume(pairs.astype(np.int16), volume.affine @ step)
+
+
+def noisier(volume):
+    noise = np.random.default_rng(0).normal(0, 40, volume.shape)
+    return Volume((volume.voxels + noise).astype(np.int16), volume.affine)
+
+
+def narrower(volume):
+    """Cropped to the body: the air around is gone."""
+    corner = np.eye(4)
+    corner[1:3, 3] = 12
+    return Volume(volume.voxels[:, 12:-12, 12:-12].copy(), volume.affine @ corner)
+
+
+@pytest.mark.parametrize("change", [thicker, noisier, narrower])
+def test_sampling_noise_and_cropping_change_no_volume_by_more_than_3_percent(
+    chest, found, change
+):
+    changed = robust(change(chest.volume)).volumes_ml
+    for organ in ORGANS:
+        assert changed[organ] == pytest.approx(found.volumes_ml[organ], rel=0.03), organ
+
+
+def test_a_chest_without_a_left_lung_says_so_and_keeps_the_right_one(chest):
+    voxels = chest.volume.voxels.copy()
+    voxels[chest.organs["left_lung"]] = 20
+    masks = robust(Volume(voxels, chest.volume.affine))
+    assert masks.verdicts["left_lung"].heuristic
+    assert sensitivity(masks.mask("right_lung"), chest.organs["right_lung"]) > 0.97
+    assert (masks.codes[chest.organs["left_lung"]] == 1).mean() < 0.01
+
+
+def ball(hu, radius_mm):
+    down, back, left = np.ogrid[-40:40, -40:40, -40:40]
+    inside = 3 * np.sqrt(down**2 + back**2 + left**2) < radius_mm
+    return np.where(inside, hu, -1000).astype(np.int16)
+
+
+def with_lung_insert():
+    """A water phantom with an insert like lung."""
+    return np.where(ball(0, 40) == 0, -800, ball(0, 110)).astype(np.int16)
+
+
+NO_CHEST = {
+    "all air": np.full((20, 30, 30), -1000, np.int16),
+    "all water": np.zeros((20, 30, 30), np.int16),
+    "one voxel": np.zeros((1, 1, 1), np.int16),
+    "one slice of noise": np.random.default_rng(0).integers(-1000, 800, (1, 40, 40), np.int16),
+    "a water phantom": ball(0, 110),
+    "a phantom with an insert": with_lung_insert(),
+    "a hollow ball": np.where(ball(0, 80) == 0, -1000, ball(0, 110)).astype(np.int16),
+}
+
+
+@pytest.mark.parametrize("name", NO_CHEST)
+def test_what_is_no_chest_gets_a_verdict_against_every_organ(name):
+    masks = robust(Volume(NO_CHEST[name], affine(spacing=(3.0, 3.0, 3.0))))
+    assert masks.codes.shape == NO_CHEST[name].shape
+    for organ in ORGANS:
+        assert not masks.verdicts[organ].trusted
+
+
+def real(folder, truth):
+    reference = nib.load(shared_data("ct", folder, truth))
+    return np.asarray(reference.dataobj).round().astype(int).T
+
+
+def test_both_sides_of_a_coarse_real_scan():
+    masks = robust(read_volume(shared_data("ct", "cip64", "ct.nii.gz")))
+    truth = real("cip64", "lungs_R1_L2_trachea3.nii.gz")
+    for code, lung in enumerate(("right_lung", "left_lung"), start=1):
+        assert dice(masks.codes == code, truth == code) > 0.95, lung
+        assert sensitivity(masks.codes == code, truth == code) > 0.98, lung
+    lungs = np.isin(truth, (1, 2)) & np.isin(masks.codes, (1, 2))
+    assert (masks.codes != truth)[lungs].mean() < 0.001
+
+
+def test_both_lungs_of_a_real_scan_with_gas_under_a_raised_diaphragm():
+    masks = robust(read_volume(shared_data("ct", "imlab", "id002_ct.nii.gz")))
+    lungs, truth = np.isin(masks.codes, (1, 2)), real("imlab", "id002_lung.nii.gz") == 1
+    assert dice(lungs, truth) > 0.95
+    assert sensitivity(lungs, truth) > 0.98
+
+
+def test_a_right_lung_at_the_border_of_a_crop_is_right_and_the_left_one_missing():
+    masks = robust(read_volume(shared_data("ct", "elastix", "ct.nii.gz")))
+    truth = real("elastix", "right_lung.nii.gz") == 1
+    assert dice(masks.codes == 1, truth) > 0.95
+    assert sensitivity(masks.codes == 1, truth) > 0.98
+    assert masks.verdicts["left_lung"].heuristic
+
+
+def test_heart_of_a_contrast_scan_cut_at_the_sides():
+    masks = robust(read_volume(shared_data("ct", "ts_aorta", "ct.nii.gz")))
+    truth = real("ts_aorta", "labels.nii.gz")
+    assert sensitivity(masks.codes == 3, truth == 3) > 0.98

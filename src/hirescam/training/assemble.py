@@ -15,6 +15,7 @@ from hirescam.training.datasets.cases import Case, Cases
 from hirescam.training.initialise import initialise
 from hirescam.training.losses import positive_weights
 from hirescam.training.objective import Objective
+from hirescam.training.prepared import Grid, grid_of
 
 SIMULATED = (
     "This model has only ever seen simulated chests: what it says of a real scan means nothing."
@@ -23,9 +24,19 @@ SIMULATED = (
 
 def fresh_model(config: TrainConfig, cases: Cases) -> Model:
     """The model before its first step, the same whenever and in whichever process."""
+    model = drawn_model(config, cases)
+    STARTS[config.start](model.network, config)
+    for parameter in model.network.features.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    return model
+
+
+def drawn_model(config: TrainConfig, cases: Cases) -> Model:
+    """The model that a config describes, with weights as torch draws them from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        model = new_model(
+        return new_model(
             name=config.name,
             labels=config.labels,
             preparation=config.preparation,
@@ -34,11 +45,16 @@ def fresh_model(config: TrainConfig, cases: Cases) -> Model:
             trained_on=f"{len(cases.splits['train'])} scans, layout {config.layout}",
             notes=(SIMULATED,) if config.layout == "simulated" else (),
         )
-    STARTS[config.start](model.network, config)
-    for parameter in model.network.features.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
-    return model
+
+
+def grid(config: TrainConfig, model: Model) -> Grid:
+    """What scans and regions are prepared for."""
+    return grid_of(
+        model,
+        downsampling=config.downsampling,
+        fraction=config.fraction,
+        dilated=config.dilated,
+    )
 
 
 def _few_scans(network: Classifier, config: TrainConfig) -> None:

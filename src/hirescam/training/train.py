@@ -19,7 +19,7 @@ from hirescam.training.deterministic import deterministic
 from hirescam.training.loop import Run, run_epochs
 from hirescam.training.losses import ABSENT_MAY_LOOK
 from hirescam.training.metrics_log import metrics_log
-from hirescam.training.prepared import Grid, OnProgress, grid_of, prepare_all
+from hirescam.training.prepared import Grid, OnProgress, prepare_all
 from hirescam.training.resume import Progress, load_state
 from hirescam.training.run_folder import BEST, CHECKPOINT, open_run
 from hirescam.training.scans import Scans
@@ -96,12 +96,7 @@ def _train_here(
         open_run(out, config, cases, resume=resume)
     fabric.barrier()
     model = assemble.fresh_model(config, cases)
-    grid = grid_of(
-        model,
-        downsampling=config.downsampling,
-        fraction=config.fraction,
-        dilated=config.dilated,
-    )
+    grid = assemble.grid(config, model)
     training, validation = _scans(fabric, config, cases, grid, on_progress)
     objective = assemble.objective(config, model.network, training.cases)
     optimiser = assemble.optimiser(config, model.network)

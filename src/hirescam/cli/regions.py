@@ -1,0 +1,30 @@
+"""Write where organs lie on a model's map for each scan of a recipe, with previews."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hirescam.cli.progress import counter
+
+
+def run(
+    recipe: Annotated[
+        Path, Argument(help="TOML as for `hirescam train`: data, organs, map and down-sampling")
+    ],
+    out: Annotated[Path, Option("--out", "-o", help="folder to write")] = Path("regions"),
+    set_: Annotated[
+        list[str] | None,
+        Option("--set", help="change a key of the recipe: KEY=VALUE (repeatable)"),
+    ] = None,
+    previews: Annotated[int, Option(help="pictures of so many scans", min=0)] = 8,
+    jobs: Annotated[int, Option(help="processes", min=1)] = 1,
+) -> None:
+    """Write regions and name their folder."""
+    with counter() as show:
+        from hirescam.drawing.regions import write_regions
+        from hirescam.training.config import TrainConfig, parse_changes
+
+        config = TrainConfig.read(recipe, **parse_changes(set_ or []))
+        folder = write_regions(config, out, previews=previews, jobs=jobs, on_progress=show)
+    print(folder)

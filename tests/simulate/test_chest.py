@@ -98,7 +98,7 @@ def test_organs_do_not_overlap(full):
         assert not (one & other).any()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_finding_lies_in_its_organ_on_its_side(seed):
     scan = chest(seed, findings=SIMULATED_LABELS)
     lungs = scan.organs["right_lung"] | scan.organs["left_lung"]

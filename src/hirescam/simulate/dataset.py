@@ -9,8 +9,6 @@
 The same plan gives the same bytes. A second run makes what is missing.
 """
 
-import csv
-import io
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hirescam.anatomy import LABELS
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, WriteError
 from hirescam.simulate.chest import SimulatedChest, simulate
@@ -32,13 +29,13 @@ from hirescam.simulate.planting import Planting, base_rates, check_plantings, pl
 from hirescam.simulate.shapes import Number
 from hirescam.simulate.storage import (
     Truth,
-    whole_file,
     write_json,
     write_nifti,
     write_npz,
     write_truth,
 )
 from hirescam.simulate.streams import stream
+from hirescam.simulate.tables import write_tables
 from hirescam.simulate.truth import labels_of
 
 OnProgress = Callable[[str, int, int], None]
@@ -94,7 +91,7 @@ def make_dataset(
         done += 1
         on_progress("simulating chests", done, plan.count)
     records = [json.loads(_record(out, index).read_text()) for index in range(plan.count)]
-    _write_tables(out, records)
+    write_tables(out, records)
     return out
 
 
@@ -165,44 +162,6 @@ def _mapped(work: Callable[[int], None], indices: Sequence[int], jobs: int) -> I
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         yield from pool.map(work, indices)
-
-
-def _write_tables(out: Path, records: Sequence[Mapping]) -> None:
-    """Columns of places are those that any chest of the data set has."""
-    cells = sorted({cell for record in records for cell in record["cells"]})
-    shortcuts = sorted({name for record in records for name in record["shortcuts"]})
-    _write_csv(
-        out / "reports.csv",
-        ("id", "report"),
-        ((each["id"], each["report"]) for each in records),
-    )
-    _write_csv(out / "splits.csv", ("id", "split"), ((r["id"], r["split"]) for r in records))
-    _write_csv(
-        out / "labels.csv",
-        ("id", *LABELS, *cells),
-        (
-            (
-                each["id"],
-                *(int(label in each["labels"]) for label in LABELS),
-                *(int(cell in each["cells"]) for cell in cells),
-            )
-            for each in records
-        ),
-    )
-    _write_csv(
-        out / "shortcuts.csv",
-        ("id", *shortcuts),
-        ((each["id"], *(int(each["shortcuts"][s]) for s in shortcuts)) for each in records),
-    )
-
-
-def _write_csv(path: Path, names: Sequence[str], rows: Iterator[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(names)
-    table.writerows(rows)
-    with whole_file(path) as file:
-        file.write(text.getvalue().encode())
 
 
 def _record(out: Path, index: int) -> Path:

@@ -17,10 +17,15 @@ _SMALLER = {larger: name for name, larger in _LARGE.items()}
 
 @dataclass(frozen=True)
 class Told:
-    """The findings that a sentence adds, and the things that the next one may speak of."""
+    """The findings that a sentence adds; the next one may speak of them."""
 
     findings: tuple[Placed, ...] = ()
-    things: tuple[Placed, ...] = ()
+    earlier: tuple[Placed, ...] | None = None  # of a sentence that itself speaks of "it"
+
+    @property
+    def things(self) -> tuple[Placed, ...]:
+        """What the next sentence may call "it"."""
+        return _clear(self.findings) if self.earlier is None else self.earlier
 
     def followed_by(self, reading: Reading, offset: int) -> "Told":
         """What the next sentence adds, with what it leaves to this one filled in."""
@@ -28,7 +33,7 @@ class Told:
             return NOTHING_TOLD
         findings = tuple((offset, stated) for stated in self._in_place(reading))
         if not reading.refers:
-            return Told(findings, _clear(findings))
+            return Told(findings)
         return Told((*self._told_more(reading), *findings), self.things)
 
     def _told_more(self, reading: Reading) -> Iterator[Placed]:
@@ -47,6 +52,8 @@ class Told:
             for stated in reading.stated
             if stated.definite and not stated.named
         }
+        if not names and not reading.refers:
+            return reading.stated
         where = next(
             (
                 thing.locations

@@ -62,22 +62,25 @@ class Phrasebook:
             for words in spell_out(phrase, lists):
                 self._add(words, meaning)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
-        self._symbols = lru_cache(maxsize=65536)(self._symbols_of)
+        self._steps = lru_cache(maxsize=65536)(self._steps_of)
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """All matches, longest first at each place, overlapping ones too."""
-        symbols = [self._symbols(w) if len(w) <= _LONGEST_WORD else () for w in words]
-        top, found, end = self._tree.next, list[Match](), len(words)
-        for first, names in enumerate(symbols):
-            branches = [top[name] for name in names if name in top]
+        steps = [self._steps(w) if len(w) <= _LONGEST_WORD else _NO_STEPS for w in words]
+        found, end = list[Match](), len(words)
+        for first, (_, branches) in enumerate(steps):
+            if not branches:
+                continue
             stop, matches = first, list[Match]()
             while branches:
                 stop += 1
                 for branch in branches:
-                    matches += [Match(first, stop, meaning) for meaning in branch.meanings]
-                if stop == end or not symbols[stop]:
+                    for meaning in branch.meanings:
+                        matches.append(Match(first, stop, meaning))
+                if stop == end:
                     break
-                branches = [b.next[n] for b in branches for n in symbols[stop] if n in b.next]
+                names = steps[stop][0]
+                branches = [b.next[n] for b in branches for n in names if n in b.next]
             if matches:
                 found += reversed(matches)
         return found
@@ -92,7 +95,12 @@ class Phrasebook:
         if meaning not in branch.meanings:
             branch.meanings.append(meaning)
 
-    def _symbols_of(self, word: str) -> tuple[str, ...]:
+    def _steps_of(self, word: str) -> tuple[tuple[str, ...], list["_Branch"]]:
+        """The names of the branches that a word may take, and those that start a phrase."""
+        names, top = self._names(word), self._tree.next
+        return names, [top[name] for name in names if name in top]
+
+    def _names(self, word: str) -> tuple[str, ...]:
         """The branches that a word may take; for two words that stand as one, those of both."""
         whole, prefixes = self._branches(word)
         left_over = len(word) - len(prefixes[-1]) if prefixes else len(word)
@@ -116,3 +124,6 @@ class _Branch:
     def __init__(self) -> None:
         self.next: dict[str, _Branch] = {}
         self.meanings: list[Any] = []
+
+
+_NO_STEPS: tuple[tuple[str, ...], list[_Branch]] = ((), [])

@@ -19,6 +19,21 @@ _NATURE = word_set(
 
 def share(scene: Scene, owned: list[list[Spot]], free: Sequence[Chain]) -> None:
     """Give places to the mentions that have none, from those they are told with."""
+    if len(scene.mentions) > 1 and any(owned):
+        _share_along(scene, owned)
+    for at, mention in enumerate(scene.mentions):
+        if all(spot.is_modifier for spot in owned[at]):
+            owned[at] += _told_before(scene, mention, at, free) or _told_of_another(
+                scene, mention, at, owned
+            )
+        elif all(spot.is_modifier or spot.is_side for spot in owned[at]):
+            # "the thyroid has a nodule on the left"
+            organ = _told_before(scene, mention, at, free)
+            owned[at] += [spot for spot in organ if not spot.sides]
+
+
+def _share_along(scene: Scene, owned: list[list[Spot]]) -> None:
+    """Along neighbours that a tie joins: back to the left, then on to the right."""
     neighbours = list(pairwise(range(len(scene.mentions))))
     back, on = [(a, b) for a, b in reversed(neighbours)], [(b, a) for a, b in neighbours]
     for tie in (_touching, _listed, _same_thing, _touching):
@@ -30,16 +45,6 @@ def share(scene: Scene, owned: list[list[Spot]], free: Sequence[Chain]) -> None:
                 and not any(spot.is_precise for spot in owned[one])
             ):
                 owned[one] += scene.fitting(tie(scene.words, a, b, owned[other]), one)
-    for at, mention in enumerate(scene.mentions):
-        if all(spot.is_modifier for spot in owned[at]):
-            owned[at] += _told_before(scene, mention, at, free) or _told_of_another(
-                scene, mention, at, owned
-            )
-        elif all(spot.is_modifier or spot.is_side for spot in owned[at]):
-            organ = _told_before(
-                scene, mention, at, free
-            )  # "the thyroid has a nodule on the left"
-            owned[at] += [spot for spot in organ if not spot.sides]
 
 
 def _between(words: Sequence[str], a: Mention, b: Mention) -> Sequence[str]:

@@ -1,5 +1,6 @@
 import re
 import shlex
+from shutil import make_archive
 
 import nibabel as nib
 import pytest
@@ -9,6 +10,7 @@ import hirescam
 from hirescam.cli.main import app
 from hirescam.models.files import new_model
 from make import REPO
+from make_dicom import setting, write_series
 
 PAGES = sorted([REPO / "README.md", *(REPO / "docs").rglob("*.md")])
 COMMANDS = typer.main.get_command(app).commands
@@ -53,10 +55,13 @@ def pages_with(language):
 
 @pytest.fixture(scope="module")
 def belongings(tmp_path_factory):
-    """What readers are taken to have: a scan and a model."""
+    """What readers are taken to have: a scan, a model, a study in DICOM, an upload."""
     folder = tmp_path_factory.mktemp("belongings")
     chest = hirescam.simulate(0, spacing_mm=(12.0, 8.0, 8.0)).volume
     nib.save(nib.Nifti1Image(chest.voxels, chest.affine), folder / "scan.nii.gz")
+    named = setting(SeriesInstanceUID="1.2.840.113619.2.55.3.2840")
+    write_series(folder / "study", chest, change=named)
+    make_archive(folder / "upload", "zip", folder / "study")
     small = hirescam.Preparation(shape=(24, 128, 128), spacing_mm=(12.0, 3.0, 3.0))
     model = new_model(
         name="small",

@@ -1,7 +1,11 @@
 from . import methods as methods
+from .ct.dicom.read import list_series as list_series
 from .ct.files import read_volume as read_volume
+from .ct.plausible import check_plausible as check_plausible
 from .ct.prepare import Preparation as Preparation
+from .ct.sandbox import read_volume_sandboxed as read_volume_sandboxed
 from .ct.volume import Volume as Volume
+from .ct.volume import reorient as reorient
 from .drawing.summary import write_summary as write_summary
 from .errors import HirescamError as HirescamError
 from .explanation import Explanation as Explanation
@@ -12,6 +16,16 @@ from .models.accelerate import accelerate as accelerate
 from .models.files import Model as Model
 from .models.files import load_model as load_model
 from .models.files import save_model as save_model
+from .organs.external import import_organs as import_organs
+from .organs.files import read_organs as read_organs
+from .organs.files import save_organs as save_organs
+from .organs.masks import OrganMasks as OrganMasks
+from .organs.segment import segment_organs as segment_organs
+from .regions.allowed import allowed_regions as allowed_regions
+from .reports.label import label_reports as label_reports
+from .reports.table import LabelTable as LabelTable
 from .simulate.chest import simulate as simulate
+from .training.config import TrainConfig as TrainConfig
+from .training.train import train as train
 
 __version__: str

@@ -15,6 +15,7 @@ COMMANDS = {
     "label": "hirescam.cli.label",
     "label-audit": "hirescam.cli.label_audit",
     "vocabulary": "hirescam.cli.vocabulary",
+    "regions": "hirescam.cli.regions",
     "simulate": "hirescam.cli.simulate",
     "train": "hirescam.cli.train",
     "evaluate": "hirescam.cli.evaluate",

@@ -12,7 +12,6 @@ from pathlib import Path
 import jinja2
 import numpy as np
 from jaxtyping import Float
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 import hirescam
@@ -121,10 +120,10 @@ def _page(outcomes: Outcomes, tables: dict[str, list[Row]], summary: Row) -> str
     )
 
 
-def _svg(figure: Figure) -> Markup:
+def _svg(figure: Figure) -> str:
     packed = io.StringIO()
     figure.savefig(packed, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return Markup(packed.getvalue()[packed.getvalue().index("<svg") :])
+    return packed.getvalue()[packed.getvalue().index("<svg") :]
 
 
 def _blank(value: object) -> object:

@@ -2,13 +2,14 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 import hirescam
-from hirescam.errors import HirescamError
+from hirescam.errors import HirescamError, MissingPackageError
 from hirescam.training.config import TrainConfig
 from hirescam.training.loop import median_auroc
 from hirescam.training.train import train
@@ -92,6 +93,12 @@ def test_tensorboard_gets_the_numbers_of_the_log(table):
 def test_fp16_on_a_processor_is_refused(table, tmp_path):
     with pytest.raises(HirescamError, match="fp16 needs a graphics card"):
         train(small_config(table, precision="fp16"), tmp_path / "run")
+
+
+def test_without_lightning_the_cure_is_named(table, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning.fabric", None)
+    with pytest.raises(MissingPackageError, match=r'pip install "hirescam\[train\]"'):
+        train(small_config(table), tmp_path / "run")
 
 
 def test_a_loss_that_is_no_number_stops_the_run(table, tmp_path):

@@ -31,5 +31,7 @@ def run(
 
         config = TrainConfig.read(recipe, **parse_changes(set_ or []))
         model = train(config, out, resume=resume, on_progress=show)
+        from lightning.fabric.utilities.rank_zero import rank_zero_only
     found = {"model": str(out / BEST), "notes": list(model.card.notes)}
-    print(json.dumps(found) if as_json else "\n".join([str(out / BEST), *model.card.notes]))
+    told = json.dumps(found) if as_json else "\n".join([str(out / BEST), *model.card.notes])
+    rank_zero_only(print)(told)  # each further process runs this command too

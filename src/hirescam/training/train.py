@@ -35,12 +35,16 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 STRATEGIES = {"script": "ddp", "spawn": "ddp_spawn"}
 
 
+def _silent(name: str, done: int, of: int) -> None:
+    """Progress of which nobody is told."""
+
+
 def train(
     config: TrainConfig,
     out: str | Path,
     *,
     resume: bool = False,
-    on_progress: OnProgress = lambda name, done, of: None,
+    on_progress: OnProgress = _silent,
 ) -> Model:
     """Train as `config` says into the folder `out`; its best model comes back.
 
@@ -88,9 +92,10 @@ def _train_here(
     config: TrainConfig,
     out: Path,
     resume: bool,
-    on_progress: OnProgress = lambda name, done, of: None,
+    on_progress: OnProgress = _silent,
 ) -> None:
-    """The part of one process."""
+    """The part of one process; only the first tells of its progress."""
+    on_progress = on_progress if fabric.is_global_zero else _silent
     cases = read_cases(config)
     if fabric.is_global_zero:
         open_run(out, config, cases, resume=resume)
@@ -123,7 +128,7 @@ def _train_here(
             training=training,
             validation=validation,
             write=borrowed.enter_context(log),
-            on_progress=on_progress if fabric.is_global_zero else lambda name, done, of: None,
+            on_progress=on_progress,
         )
         run_epochs(run, progress)
     fabric.barrier()

@@ -36,9 +36,9 @@ def number(row: Row, column: str) -> float:
 def findings(row: Row) -> list[Finding]:
     """What the columns `abnormality*location` of a row say is present."""
     said = []
-    for column, value in row.items():
-        abnormality, star, location = column.partition("*")
-        if star and value not in _ABSENT:
+    present = (column for column, value in row.items() if value not in _ABSENT)
+    for abnormality, star, location in (column.partition("*") for column in present):
+        if star:
             place = "" if location == "other_location" else location
             said.append(Finding("", abnormality, place, Status.PRESENT, 0, 0, ""))
     return said

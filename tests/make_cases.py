@@ -64,7 +64,7 @@ def small_config(table, **changes):
         "mask_loss": "published",
         "downsampling": "centre",
         "epochs": 3,
-        "checkpoint_every_steps": 1,
+        "checkpoint_every_steps": 2,
         "log_every_steps": 1,
         "learning_rate": 1e-2,
         "momentum": 0.9,

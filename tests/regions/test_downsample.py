@@ -113,6 +113,15 @@ def test_masks_of_a_scan_turned_otherwise_lie_in_the_same_place(codes):
     np.testing.assert_array_equal(organs_on_map(turned, PREPARATION, CELLS), on_map(codes))
 
 
+def test_heuristic_masks_may_overlap(codes):
+    whole = tuple(slice(0, size) for size in SHAPE)
+    drawn = OrganMasks(codes, RIGHT_TO_LEFT, method="drawn", boxes={"right_lung": whole})
+    found = organs_on_map(drawn, PREPARATION, CELLS)
+    assert found[0].all()
+    np.testing.assert_array_equal(found[1:], on_map(codes)[1:])
+    assert (found[0] & found[2]).any()
+
+
 def shift_and_flip(axis, last):
     step = np.eye(4)
     step[axis, axis] = -1

@@ -6,7 +6,7 @@ ours, are rows of a table. The published ways see the map as `count` equal block
 pixels elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from hirescam.ct.volume import Volume
 from hirescam.organs.masks import ORGANS, OrganMasks
 
 Downsampling = Literal["centre", "nearest", "area", "trilinear"]
+Mask = Bool[np.ndarray, "slice row column"]
 OrgansOnMap = Bool[np.ndarray, "organ slice row column"]
 
 
@@ -69,12 +70,12 @@ def organs_on_map(
     A cell counts when more than `fraction` of what is sampled for it is the organ; 0, as
     published, means any of it. `dilated` adds all neighbours of each cell.
     """
-    codes = Volume(organs.codes.astype(np.int16), organs.affine)
-    placed = place_codes(codes, preparation)
     weigh = DOWNSAMPLINGS[downsampling]
-    weights = [weigh(axis, size) for axis, size in zip(cells, placed.shape, strict=True)]
-    masks = (placed.voxels == _code(organs, each) for each in ORGANS)
-    shares = np.stack([resample(mask, weights, outside=0.0) for mask in masks])
+    weights = [weigh(axis, size) for axis, size in zip(cells, preparation.shape, strict=True)]
+    masks = _placed_boxes if organs.boxes else _placed_masks
+    shares = np.stack(
+        [resample(mask, weights, outside=0.0) for mask in masks(organs, preparation)]
+    )
     found = shares > max(fraction, 1e-6)  # a millionth: what float32 makes of none
     if dilated:
         cube = np.ones((1, 3, 3, 3), bool)
@@ -82,9 +83,20 @@ def organs_on_map(
     return found
 
 
-def _code(organs: OrganMasks, organ: str) -> int:
-    """The code of an organ; −1, which no voxel has, where it was not looked for."""
-    return organs.organs.index(organ) + 1 if organ in organs.organs else -1
+def _placed_masks(organs: OrganMasks, preparation: Preparation) -> Iterator[Mask]:
+    """Each of `ORGANS` on the network's grid; empty where it was not looked for."""
+    codes = Volume(organs.codes.astype(np.int16), organs.affine)
+    placed = place_codes(codes, preparation).voxels
+    for organ in ORGANS:
+        code = organs.organs.index(organ) + 1 if organ in organs.organs else -1
+        yield placed == code
+
+
+def _placed_boxes(organs: OrganMasks, preparation: Preparation) -> Iterator[Mask]:
+    """The same of heuristic masks, which may overlap."""
+    for organ in ORGANS:
+        mask = Volume(organs.mask(organ).astype(np.int16), organs.affine)
+        yield place_codes(mask, preparation).voxels > 0
 
 
 def halves_on_map(

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from hirescam.models.files import load_model
 from hirescam.training import assemble
 from hirescam.training.datasets.read import read_cases
+from hirescam.training.objective import Objective
+from hirescam.training.order import Visit
 from hirescam.training.prepared import grid_of, prepare_all
 from hirescam.training.resume import load_state
+from hirescam.training.scans import Scans
 from hirescam.training.train import train
 from make_cases import small_config, write_cases
 
@@ -40,6 +44,26 @@ def test_two_processes_take_the_steps_of_one_that_accumulates(table):
             torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-6)
     assert len(losses(alone)) == 3
     assert losses(together) == pytest.approx(losses(alone), rel=1e-5)
+    assert validation_loss(together) == pytest.approx(mean_loss(table, together), rel=1e-4)
+
+
+def validation_loss(out):
+    """As the two processes measured it."""
+    return json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["valid_loss"]
+
+
+def mean_loss(table, out):
+    """As one process measures it of the model that they left."""
+    cases, model = read_cases(small_config(table)), load_model(out / "best.model")
+    grid = assemble.grid(small_config(table), model)
+    valid = cases.splits["valid"]
+    files = prepare_all(valid, grid, table.parent / "cache", with_organs=True)
+    scans = Scans(valid, files, grid, cases.anatomy)
+    objective = Objective(model.network, mask_loss="published")
+    with torch.no_grad():
+        samples = [scans[Visit(index)] for index in range(len(valid))]
+        each = [objective(s.x[None], s.labels[None], s.allowed[None]).total for s in samples]
+    return torch.stack(each).mean().item()
 
 
 def test_several_processes_prepare_the_same_files(table, tmp_path):

@@ -140,6 +140,8 @@ def _validate(run: Run) -> dict[str, float]:
     """Mean losses over the validation scans as they are, and the median AUROC."""
     fabric, scans = run.fabric, run.validation
     run.shared.eval()
+    for buffer in run.model.network.buffers():  # the statistics that the model is saved with
+        buffer.copy_(fabric.broadcast(buffer.cpu()))
     sums = torch.zeros(len(_LOSSES), device=fabric.device)
     scores = torch.zeros(len(scans), len(scans.anatomy), device=fabric.device)
     mine = [Visit(index) for index in range(fabric.global_rank, len(scans), fabric.world_size)]

@@ -67,7 +67,7 @@ class Objective(nn.Module):
             scores = self.network.scores(features)
             classification = classification_loss(scores, labels, self.positive_weight)
             if self.mask_loss is None:
-                return Losses(classification, classification, torch.zeros(()), scores)
+                return Losses(classification, classification, scores.new_zeros(()), scores)
             attention = ATTENTION[self.maps](self.network, features)
             if allowed is None or allowed.shape != attention.shape:
                 raise ShapeError(

@@ -59,7 +59,7 @@ def test_a_config_survives_the_run_folder(recipe, tmp_path):
         ({"learning_rte": 0.1}, "'learning_rte' is no key .* do you mean 'learning_rate'"),
         ({"preparation.windw_hu": [0, 1]}, "do you mean 'preparation.window_hu'"),
         ({"zzzz": 1}, "'zzzz' is no key of a config$"),
-        ({"mask_loss": "publishd"}, "mask_loss is 'publishd', expected one of published"),
+        ({"mask_loss": "mine"}, "mask_loss is 'mine', expected one of published"),
         ({"architecture": "ResNet"}, "architecture is 'ResNet', expected one of AxialNet"),
         ({"epochs": 0}, "epochs: Input should be greater than or equal to 1"),
         ({"labels": ["a", "a"]}, "labels must be at least one name, each once"),

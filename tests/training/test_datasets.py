@@ -86,7 +86,7 @@ def test_a_subset_is_named_by_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("a", "a.nii", "trian", 0, 0)], "line 2 of cases.csv has split 'trian'"),
+        ([("a", "a.nii", "training", 0, 0)], "line 2 of cases.csv has split 'training'"),
         ([("a", "a.nii", "train", 2, 0)], "column lung_nodule holds '2', expected 1, 0 or"),
         ([("a", "a.nii", "train", 0, 0)], "no scan of cases.csv is in split valid"),
         ([("a", "gone.nii", "train", 0, 0)], r"in split train \(1 rows have no scan file\)"),

@@ -6,7 +6,7 @@ what the scores do, for maps can only tell where the evidence lies: Draelos and 
 arXiv:2011.08891, section 15 (figure 14).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Scale:
     trials: tuple[str, ...] = tuple(TRIALS)
 
 
-FULL, QUICK = Scale(700, 10), Scale(60, 2, ("class loss", "two-sided"))
+FULL, QUICK = Scale(400, 10), Scale(60, 2, ("class loss", "two-sided"))
 
 
 def shortcut(
@@ -137,8 +137,8 @@ def _judgement(marked: Outcomes, plain: Outcomes) -> Row:
         "score_due_to_marker": float(lost[changed].mean()) if changed.any() else np.nan,
         "positive_evidence_outside": outside["positive"],
         "negative_evidence_outside": outside["negative"],
-        "auroc_of_other_labels": float(
-            np.nanmean([_auroc(plain, c) for c in range(len(plain.labels)) if c != column])
+        "auroc_of_other_labels": _mean_of_defined(
+            [_auroc(plain, c) for c in range(len(plain.labels)) if c != column]
         ),
     }
 
@@ -146,6 +146,11 @@ def _judgement(marked: Outcomes, plain: Outcomes) -> Row:
 def _auroc(outcomes: Outcomes, column: int) -> float:
     present = outcomes.truth[:, column] == 1
     return auroc(present, outcomes.logits[:, column].astype(float))
+
+
+def _mean_of_defined(values: Sequence[float]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else np.nan
 
 
 def _notes(scale: Scale, test: int) -> tuple[str, ...]:

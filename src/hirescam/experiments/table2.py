@@ -43,7 +43,7 @@ class Scale:
     seeds: tuple[int, ...]
 
 
-FULL, QUICK = Scale(800, 10, (0, 1, 2)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0, 1, 2)), Scale(60, 2, (0,))
 
 
 def table2(

@@ -1,0 +1,58 @@
+"""Experiments on a handful of chests: the way is walked, the numbers mean nothing."""
+
+import csv
+
+import pytest
+
+from hirescam.experiments import shortcut, table2
+from hirescam.experiments.chests import LABELS
+from hirescam.experiments.tables import as_markdown, write_table
+
+CHESTS = 7  # at least one in each split
+
+
+@pytest.fixture(scope="module")
+def tabled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("table2")
+    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,))
+    return folder, table2.table2(folder / "data", folder / "out", scale=scale)
+
+
+def test_table_2_has_both_losses_and_both_maps_beside_the_papers_numbers(tabled):
+    rows = tabled[1].rows
+    assert [(row["trained with"], row["map"]) for row in rows] == list(table2.PAPER)
+    assert [row["paper_on_rad_chestct"] for row in rows] == [0.201, 0.207, 0.214, 0.276]
+    assert all(0 <= row["organ_iou"] <= 1 for row in rows)
+
+
+def test_the_training_table_comes_from_the_reports_and_agrees_with_the_truth(tabled):
+    data = tabled[0] / "data"
+    with (data / "partition.csv").open() as read, (data / "labels.csv").open() as true:
+        pairs = list(zip(csv.DictReader(read), csv.DictReader(true), strict=True))
+    cells = [(one[label], other[label]) for one, other in pairs for label in LABELS]
+    assert len(cells) == CHESTS * len(LABELS)
+    assert sum(one == other for one, other in cells) >= 0.95 * len(cells)
+
+
+def test_what_is_done_is_not_done_again(tabled):
+    folder, first = tabled
+    models = {path: path.stat().st_mtime_ns for path in folder.rglob("best.model")}
+    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,))
+    again = table2.table2(folder / "data", folder / "out", scale=scale)
+    assert as_markdown(again) == as_markdown(first)
+    assert {path: path.stat().st_mtime_ns for path in models} == models
+
+
+def test_a_table_is_written_in_three_formats(tabled, tmp_path):
+    written = write_table(tabled[1], tmp_path)
+    assert written.read_text() == as_markdown(tabled[1])
+    assert (tmp_path / "table2.html").read_text().count("<tr>") == 5
+    with (tmp_path / "table2.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 4
+
+
+def test_the_shortcut_tells_what_the_marker_does_to_the_same_people(tmp_path):
+    scale = shortcut.Scale(chests=CHESTS, epochs=1, trials=("two-sided, narrow fields",))
+    (row,) = shortcut.shortcut(tmp_path / "data", tmp_path / "out", scale=scale).rows
+    assert row["trained with"] == "two-sided, narrow fields"
+    assert {"score_due_to_marker", "negative_evidence_outside"} <= set(row)

@@ -1,6 +1,8 @@
 """TrainConfig: everything that decides a training run, read from TOML.
 
-The defaults are the paper's: Draelos and Carin, arXiv:2011.08891, and its published code.
+The defaults are the paper's (Draelos and Carin, arXiv:2011.08891), except where its code has a
+known defect: sides are kept, and regions lie where the map's cells do. `recipes/` names the
+published ways.
 """
 
 import json
@@ -45,7 +47,7 @@ class TrainConfig(BaseModel):
     data: Path
     """The table of a `csv` layout, else the folder of the data set."""
     labels: tuple[str, ...] = LABELS
-    view: str = "80-published"
+    view: str = "80"
     """How findings at locations become labels, where a data set has the former."""
     subset: Path | None = None
     """A CSV that names some of the scans; left out, all."""
@@ -64,11 +66,11 @@ class TrainConfig(BaseModel):
     mask_loss_weight: float = Field(default=MASK_LOSS_WEIGHT, ge=0)
     maps: Literal["hirescam", "gradcam"] = "hirescam"
     positive_weights: bool = False
-    downsampling: Downsampling = "nearest"
+    downsampling: Downsampling = "centre"
     fraction: float = Field(default=0.0, ge=0, lt=1)
     dilated: bool = False
 
-    augmentation: Literal["none", "published", "sided"] = "published"
+    augmentation: Literal["none", "published", "sided"] = "sided"
 
     optimiser: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = Field(default=1e-3, gt=0)

@@ -48,7 +48,7 @@ class Grid:
 
     preparation: Preparation
     cells: tuple[Cells, Cells, Cells]
-    downsampling: Downsampling = "nearest"
+    downsampling: Downsampling = "centre"
     fraction: float = 0.0
     dilated: bool = False
 

@@ -1,15 +1,15 @@
 """Writing NIfTI: values, and where they lie in the patient; nothing about the patient."""
 
-import gzip
-import secrets
+from io import IOBase
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
 from jaxtyping import Float64, Shaped
 
 from hirescam.ct.angles import is_rectangular
-from hirescam.errors import WriteError
+from hirescam.ct.whole_file import whole_file
 
 _SCANNER = 1  # NIfTI code: coordinates of the scanner, as the scan's own
 _QFORM_COSINE = 1e-5  # above it a qform, which knows right angles alone, strays from the sform
@@ -31,21 +31,8 @@ def write_nifti(
     """
     path = Path(path)
     image = _image(values, affine, description)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
-                    image.to_stream(packed)
-            else:
-                image.to_stream(raw)
-        part.replace(path)
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {path}: {error.strerror}; free some space or choose another folder"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        image.to_stream(cast(IOBase, file))
     return path
 
 

@@ -1,23 +1,20 @@
 """Storage: a simulated chest as files that appear whole, and the same bytes each time."""
 
-import gzip
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import nibabel as nib
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from hirescam.ct.volume import Volume
-from hirescam.errors import ReadError, WriteError
+from hirescam.ct.whole_file import whole_file
+from hirescam.errors import ReadError
 
 Mask = Bool[np.ndarray, "slice row column"]
 
-_SCANNER = 1  # NIfTI code: coordinates of the scanner
 _KINDS = ("organs", "masks", "shortcuts")
 
 
@@ -31,22 +28,6 @@ class Truth:
     shortcuts: dict[str, Mask]
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A hidden file to write into; it becomes `path` when the block ends well."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {path}: {error.strerror}; free some space or choose another folder"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def write_json(path: Path, values: Mapping[str, object]) -> None:
     """A JSON file that people can read."""
     with whole_file(path) as file:
@@ -54,17 +35,8 @@ def write_json(path: Path, values: Mapping[str, object]) -> None:
 
 
 def write_nifti(path: Path, volume: Volume) -> None:
-    """A scan as compressed NIfTI; its axes are column, row, slice, as viewers page."""
-    turned = volume.affine[:, [2, 1, 0, 3]]
-    image = nib.Nifti1Image(volume.voxels.T, turned)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(turned, _SCANNER)
-    image.set_qform(turned, _SCANNER)
-    with (
-        whole_file(path) as raw,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
-    ):
-        image.to_stream(packed)
+    """A scan as compressed NIfTI."""
+    volume.to_nifti(path)
 
 
 def write_npz(path: Path, volume: Volume) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hirescam.anatomy import LABELS
-from hirescam.simulate.storage import whole_file
+from hirescam.ct.whole_file import whole_file
 
 
 def write_tables(out: Path, records: Sequence[Mapping]) -> None:

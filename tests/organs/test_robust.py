@@ -45,6 +45,24 @@ def test_what_is_dense_in_a_lung_lies_in_its_mask(chest, found, label):
     assert sensitivity(found.mask(f"{side}_lung"), chest.masks[label]) > 0.95
 
 
+@pytest.mark.parametrize(
+    ("seed", "label"),
+    [
+        (42, "lung_mass"),  # at the hilum
+        (45, "lung_consolidation"),  # on the heart
+        (45, "lung_pleural_effusion"),  # on both sides
+    ],
+)
+def test_what_touches_heart_hilum_or_wall_lies_in_the_mask_of_its_lung(seed, label):
+    ill = simulate(seed, findings=[label], spacing_mm=(3.0, 3.0, 3.0))
+    masks, truth = robust(ill.volume), ill.masks[label]
+    own = np.zeros_like(truth)
+    for side in ("right", "left"):
+        if ill.sides[label] in (side, "both"):
+            own |= masks.mask(f"{side}_lung")
+    assert sensitivity(own, truth) > 0.95
+
+
 def test_heart_and_aorta_lie_in_the_mediastinum(chest, found):
     between = found.mask("mediastinum")
     assert sensitivity(between, chest.organs["heart"]) > 0.98

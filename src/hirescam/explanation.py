@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import hirescam
 from hirescam.ct.grid import Cells, cell_affine, onto, tiled_cells
 from hirescam.ct.plausible import check_plausible
 from hirescam.ct.prepare import network_input, place
+from hirescam.ct.refusal import refusing
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError
 from hirescam.methods.capture import capture
@@ -115,7 +117,8 @@ def explain(
     are to be explained, such as a phantom's.
     """
     if not any_values:
-        check_plausible(volume)
+        with refusing(Path("scan")):
+            check_plausible(volume)
     placed = place(volume, model.preparation)
     network = model.network
     device = next(network.parameters()).device

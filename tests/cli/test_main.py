@@ -89,7 +89,7 @@ REFUSED = {
     "a picture given as a CT": (picture, "png"),
     "a 4D NIfTI": (four_dimensional, "4"),
     "voxels that are not numbers": (not_numbers, "64"),
-    "noise": (noise, "no CT in Hounsfield units"),
+    "noise": (noise, "noise.nii.gz: is no CT in Hounsfield units"),
 }
 
 

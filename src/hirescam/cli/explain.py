@@ -59,6 +59,7 @@ def run(
     with steps() as step:
         step("reading the scan")
         import hirescam
+        from hirescam.ct.refusal import refusing
         from hirescam.home import demo_model_path
 
         volume = read(
@@ -68,6 +69,9 @@ def run(
             assume_hu=assume_hu,
             sandbox=sandbox,
         )
+        if not any_values:
+            with refusing(scan):
+                hirescam.check_plausible(volume)
         step("reading the model")
         fast = hirescam.accelerate(
             hirescam.load_model(model or demo_model_path()),
@@ -77,7 +81,7 @@ def run(
         )
         step("explaining")
         found = hirescam.explain(
-            fast, volume, method=method.value, geometry=geometry.value, any_values=any_values
+            fast, volume, method=method.value, geometry=geometry.value, any_values=True
         )
         step("writing the summary")
         folder = hirescam.write_summary(

@@ -9,6 +9,8 @@ from hirescam.organs.sides import LEFT, RIGHT
 from hirescam.organs.work_grid import STEP_MM, Codes, Mask
 
 _RADIUS_MM = 10.0  # vessels of the hilum, nodules, small masses at the pleura
+REACH = round(2 * _RADIUS_MM / STEP_MM) + 1
+"""How many voxels around what was added to a lung closing it again can fill."""
 
 
 def closed(sides: Codes, keep_out: Mask) -> Codes:
@@ -29,6 +31,6 @@ def close(mask: Mask, radius_mm: float, step_mm: float) -> Mask:
     """The mask and every place that no ball of this radius reaches without touching it."""
     margin = int(radius_mm / step_mm) + 2
     step = (step_mm,) * 3
-    wide = edt.edt(~np.pad(mask, margin), anisotropy=step, parallel=2) <= radius_mm
-    back = edt.edt(wide, anisotropy=step, parallel=2) > radius_mm
+    wide = edt.edtsq(~np.pad(mask, margin), anisotropy=step, parallel=2) <= radius_mm**2
+    back = edt.edtsq(wide, anisotropy=step, parallel=2) > radius_mm**2
     return np.asarray(back[(slice(margin, -margin),) * 3] | mask)

@@ -3,14 +3,15 @@
 from types import MappingProxyType
 
 import numpy as np
+from scipy import ndimage
 
 from hirescam.ct.volume import Volume
 from hirescam.organs.airways import airways
 from hirescam.organs.body import body, enclosed_air, largest
-from hirescam.organs.closing import closed
+from hirescam.organs.closing import REACH, closed
 from hirescam.organs.disease import dense_disease
 from hirescam.organs.facing import box_on_scan_axes, on_scan_axes
-from hirescam.organs.lungs import free_air_hu, gas_pockets, lung_pieces
+from hirescam.organs.lungs import free_air_hu, gas_pockets, grown, lung_pieces
 from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks
 from hirescam.organs.mediastinum import mediastinum
 from hirescam.organs.painted import painted
@@ -47,7 +48,9 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     ill = dense_disease(hu, codes, trunk, tubes, middle) & (codes == 0) & ~tubes
     if ill.any():
         see("dense disease", ill)
-        codes = closed(beside(codes, ill), tubes)
+        codes = beside(codes, ill)
+        near = grown(ndimage.find_objects(ill.astype(np.uint8))[0], REACH, ill.shape)
+        codes[near] = closed(codes[near], tubes[near])
     see("lungs", codes > 0)
     codes[mediastinum(hu, codes, trunk | tubes, middle)] = ORGANS.index("mediastinum") + 1
     judged = verdicts(measure(hu, codes, trunk))

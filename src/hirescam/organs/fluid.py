@@ -17,7 +17,7 @@ _ALIKE_HU = 18.0  # as far from the layer's density is its fluid below the lung'
 _FLUID_HU = 32.0
 _MOST_GROWTH = 2.5
 _RECESS_MM = 100.0  # the pleural space reaches no further below the dome
-_EDGE = 2  # voxels at the pleura that share fluid with lung, fat or rib
+_EDGE = 3  # voxels at the pleura: what shares fluid with lung or fat, and what is thin
 
 
 def fluid(chest: CoarseChest) -> CoarseMask:

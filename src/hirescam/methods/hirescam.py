@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hirescam.methods.capture import Capture, capture
 from hirescam.methods.targets import Targets
 
-PRODUCT_BYTES = 16 * 2**20
+PRODUCT_BYTES = 2 * 2**20
 """How much memory products of gradient and activation may take at a time."""
 
 

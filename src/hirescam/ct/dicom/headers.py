@@ -3,13 +3,10 @@
 Only the elements named here are kept, so that nothing else can leak or fail.
 """
 
-import os
 import zlib
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TypeVar
 
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
@@ -48,10 +45,6 @@ UNDEFINED_BYTES = 0xFFFFFFFF  # the length of pixels that are compressed
 _PREAMBLE_BYTES = 128
 _PREFIX = b"DICM"
 _MOST_INFLATED_BYTES = 1 << 28  # a slice is 1/500 of it; several are inflated at a time
-_THREADS = min(4, os.cpu_count() or 1)  # decoders and disks work together, parsing in turn
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +68,16 @@ class Scan:
 
 
 def scan_headers(sources: Iterable[Source]) -> Scan:
-    """Read every header, several at a time.
+    """Read every header, one after the other: threads that parse only wait for each other.
 
     A file that begins as DICOM does and cannot be read may be a slice: it is a `ReadError`.
     """
-    found = in_threads(_header, sources)
+    found = [_header(source) for source in sources]
     return Scan(
         headers=[each for each in found if isinstance(each, Header)],
         strangers=sum(each == "stranger" for each in found),
         blank=sum(each == "blank" for each in found),
     )
-
-
-def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`function` of each item, in order; the first error ends the work."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        try:
-            results = pool.map(function, items)
-        except RuntimeError:  # all that `map` itself raises: a thread could not be started
-            raise MemoryError from None
-        return list(results)
 
 
 def pixel_stream(header: Header) -> Stream:

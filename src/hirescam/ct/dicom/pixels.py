@@ -1,9 +1,12 @@
 """Pixels: each slice decoded and rescaled by its own header, several at a time."""
 
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from io import SEEK_END
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped
@@ -17,7 +20,7 @@ from pydicom.uid import (
 )
 
 from hirescam.ct.dicom.codestream import is_whole, stated_size
-from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, in_threads, pixel_stream
+from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, pixel_stream
 from hirescam.ct.dicom.padding import is_padding
 from hirescam.ct.dicom.planes import Plane
 from hirescam.ct.dicom.sources import Stream
@@ -29,12 +32,15 @@ from hirescam.ct.refusal import refusing
 from hirescam.ct.volume import AIR_HU
 from hirescam.errors import MissingPackageError, ReadError, VoxelError
 
+Item = TypeVar("Item")
+
 _JPEG_2000 = (JPEG2000Lossless, JPEG2000)
 _BY_EXTRA = (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *_JPEG_2000)
 _PREFERRED = {  # to GDCM, which pydicom takes first and which prints on the terminal
     **dict.fromkeys(_JPEG_2000, "pillow"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
 }
+_THREADS = min(4, os.cpu_count() or 1)
 _BITS = ("BitsAllocated", "BitsStored", "PixelRepresentation")
 
 
@@ -59,13 +65,27 @@ def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
 
     by_gdcm = any(header.syntax in JPEGTransferSyntaxes for header in files)
     with muted() if by_gdcm else nullcontext():
-        in_threads(fill, files.items())
+        if any(header.syntax.is_encapsulated for header in files):
+            _in_threads(fill, files.items())
+        else:  # nothing to decode: threads would only wait for each other
+            for file in files.items():
+                fill(file)
     if not fractions:
         return voxels
     exact = voxels.astype(np.float32)
     for index, values in fractions.items():
         exact[index] = values
     return exact
+
+
+def _in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:
+    """`work` on each item; the first error ends all of it."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            results = pool.map(work, items)
+        except RuntimeError:  # all that `map` itself raises: a thread could not be started
+            raise MemoryError from None
+        deque(results, maxlen=0)
 
 
 def check_decoders(planes: Sequence[Plane]) -> None:

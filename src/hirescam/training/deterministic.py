@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+_FEW = 16  # channels of a block in oneDNN's layouts
 
 
 @contextmanager
@@ -22,3 +24,19 @@ def deterministic(wanted: bool) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[0])
         if before[1] is None:
             os.environ.pop(_CUBLAS, None)
+
+
+@contextmanager
+def sound_convolutions(network: nn.Module) -> Iterator[None]:
+    """Leave oneDNN out where a convolution has few channels.
+
+    Its deterministic path, in torch 2.13, then corrupts memory on several threads.
+    """
+    before = bool(torch.backends.mkldnn.enabled)
+    convolutions = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    few = any(layer.out_channels < _FEW for layer in convolutions)
+    setattr(torch.backends.mkldnn, "enabled", before and not few)  # noqa: B010 (a property)
+    try:
+        yield
+    finally:
+        setattr(torch.backends.mkldnn, "enabled", before)  # noqa: B010

@@ -15,7 +15,7 @@ from hirescam.training.checkpointing import checkpointed
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Cases
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.deterministic import deterministic
+from hirescam.training.deterministic import deterministic, sound_convolutions
 from hirescam.training.loop import Run, run_epochs
 from hirescam.training.losses import ABSENT_MAY_LOOK
 from hirescam.training.metrics_log import metrics_log
@@ -107,6 +107,8 @@ def _train_here(
     optimiser = assemble.optimiser(config, model.network)
     with ExitStack() as borrowed:
         borrowed.enter_context(deterministic(config.deterministic))
+        if config.deterministic:
+            borrowed.enter_context(sound_convolutions(model.network))
         if config.save_memory:
             borrowed.enter_context(checkpointed(model.network))
         shared, _ = fabric.setup(objective, optimiser)

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
+from hirescam.ct.whole_file import whole_file
 from hirescam.errors import ModelError
 from hirescam.explanation import MAPS
 from hirescam.methods.capture import capture
@@ -115,10 +116,8 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
     """Write outcomes to one file, whole or not at all."""
     arrays = {name: getattr(outcomes, name) for name in _ARRAYS}
     names = {"scans": np.array(outcomes.scans), "labels": np.array(outcomes.labels)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.npz")
-    np.savez_compressed(half, allow_pickle=False, **names, **arrays)
-    half.replace(path)
+    with whole_file(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **names, **arrays)
 
 
 def load_outcomes(path: Path) -> Outcomes:

@@ -75,7 +75,7 @@ def shortcut(
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
-    """Simulate the same people thrice, train every trial, and see what the marker does."""
+    """Simulate the same people twice, train every trial, and see what the marker does."""
     strengths = {"marked": STRENGTH, "plain": None}
     for name, strength in strengths.items():
         plantings = [] if strength is None else [Planting(MARKER, LABEL, strength)]

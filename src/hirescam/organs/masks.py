@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
-ORGANS = ("right_lung", "left_lung", "mediastinum")
-"""The organs of PARTITION, in the order of their codes 1, 2, 3; 0 is background."""
+from hirescam.anatomy import ORGANS as ORGANS  # in the order of their codes 1, 2, 3
 
 Observer = Callable[[str, Bool[np.ndarray, "slice row column"]], None]
 """Is given each step's name, and where it leaves the lungs: in reading order (slices to the

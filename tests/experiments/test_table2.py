@@ -15,7 +15,7 @@ CHESTS = 7  # at least one in each split
 def tabled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table2")
     scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,))
-    return folder, table2.table2(folder / "data", folder / "out", scale=scale)
+    return folder, table2.run(folder / "data", folder / "out", scale=scale)
 
 
 def test_table_2_has_both_losses_and_both_maps_beside_the_papers_numbers(tabled):
@@ -26,7 +26,7 @@ def test_table_2_has_both_losses_and_both_maps_beside_the_papers_numbers(tabled)
 
 
 def test_the_training_table_comes_from_the_reports_and_agrees_with_the_truth(tabled):
-    data = tabled[0] / "data"
+    data = tabled[0] / "data" / f"{CHESTS}-chests"
     with (data / "partition.csv").open() as read, (data / "labels.csv").open() as true:
         pairs = list(zip(csv.DictReader(read), csv.DictReader(true), strict=True))
     cells = [(one[label], other[label]) for one, other in pairs for label in LABELS]
@@ -38,7 +38,7 @@ def test_what_is_done_is_not_done_again(tabled):
     folder, first = tabled
     models = {path: path.stat().st_mtime_ns for path in folder.rglob("best.model")}
     scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,))
-    again = table2.table2(folder / "data", folder / "out", scale=scale)
+    again = table2.run(folder / "data", folder / "out", scale=scale)
     assert as_markdown(again) == as_markdown(first)
     assert {path: path.stat().st_mtime_ns for path in models} == models
 
@@ -53,6 +53,6 @@ def test_a_table_is_written_in_three_formats(tabled, tmp_path):
 
 def test_the_shortcut_tells_what_the_marker_does_to_the_same_people(tmp_path):
     scale = shortcut.Scale(chests=CHESTS, epochs=1, trials=("two-sided, narrow fields",))
-    (row,) = shortcut.shortcut(tmp_path / "data", tmp_path / "out", scale=scale).rows
+    (row,) = shortcut.run(tmp_path / "data", tmp_path / "out", scale=scale).rows
     assert row["trained with"] == "two-sided, narrow fields"
     assert {"score_due_to_marker", "negative_evidence_outside"} <= set(row)

@@ -8,19 +8,19 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hirescam.cli.progress import counter
+from hirescam.experiments.registry import EXPERIMENTS
 
-
-class Name(StrEnum):
-    """Experiments."""
-
-    table2 = "table2"
-    shortcut = "shortcut"
+Name = StrEnum("Name", list(EXPERIMENTS))  # type: ignore[misc]  # mypy wants the names spelt
 
 
 def run(
-    name: Annotated[Name, Argument(help="table2: the mask loss; shortcut: a planted marker")],
+    name: Annotated[
+        Name,
+        Argument(help="; ".join(f"{name}: {about}" for name, about in EXPERIMENTS.items())),
+    ],
     data: Annotated[
-        Path | None, Option(help="folder of the simulated data set; OUT/data by default")
+        Path | None,
+        Option(help="folder of RAD-ChestCT, or of simulated chests; OUT/data by default"),
     ] = None,
     out: Annotated[Path, Option("--out", "-o", help="folder of runs and tables")] = Path(
         "experiments"
@@ -33,14 +33,14 @@ def run(
 ) -> None:
     """Do what is missing, and print the table."""
     with counter() as show:
-        from hirescam.experiments.registry import EXPERIMENTS
+        from hirescam.experiments.registry import experiment
         from hirescam.experiments.tables import as_markdown, write_table
 
-        experiment = EXPERIMENTS[name.value]
-        table = experiment.run(
-            data or out / "data" / name.value,
-            out / name.value,
-            scale=experiment.quick if quick else experiment.full,
+        chosen = experiment(name.value)
+        table = chosen.run(
+            data or out / "data",
+            out,
+            scale=chosen.quick if quick else chosen.full,
             jobs=jobs,
             on_progress=show,
         )

@@ -1,23 +1,29 @@
-"""Experiments by name, each with its full and its quick scale."""
+"""Experiments by name: each is a module that offers `run`, `FULL` and `QUICK`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from hirescam.experiments import shortcut, table2
-from hirescam.experiments.tables import Table
+if TYPE_CHECKING:
+    from hirescam.experiments.tables import Table
+
+EXPERIMENTS = {
+    "table2": "the mask loss, by Grad-CAM and by HiResCAM",
+    "shortcut": "a planted marker, and what a mask loss can do about it",
+}
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """`run(data, out, scale=…, jobs=…, on_progress=…)` gives a table."""
+    """`run(data, out, scale=…, jobs=…, on_progress=…)` gives a table, and may draw pictures."""
 
-    run: Callable[..., Table]
+    run: "Callable[..., Table]"
     full: Any
     quick: Any
 
 
-EXPERIMENTS = {
-    "table2": Experiment(table2.table2, table2.FULL, table2.QUICK),
-    "shortcut": Experiment(shortcut.shortcut, shortcut.FULL, shortcut.QUICK),
-}
+def experiment(name: str) -> Experiment:
+    """The experiment of a name in `EXPERIMENTS`."""
+    module = import_module(f"hirescam.experiments.{name}")
+    return Experiment(module.run, module.FULL, module.QUICK)

@@ -67,7 +67,7 @@ class Scale:
 FULL, QUICK = Scale(400, 10), Scale(60, 2, ("class loss", "two-sided"))
 
 
-def shortcut(
+def run(
     data: Path,
     out: Path,
     *,
@@ -76,6 +76,8 @@ def shortcut(
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
     """Simulate the same people twice, train every trial, and see what the marker does."""
+    data = data / f"shortcut-{scale.chests}-chests"
+    runs = out / "runs" / f"{data.name}-{scale.epochs}-epochs"
     strengths = {"marked": STRENGTH, "plain": None}
     for name, strength in strengths.items():
         plantings = [] if strength is None else [Planting(MARKER, LABEL, strength)]
@@ -88,7 +90,7 @@ def shortcut(
     for name in scale.trials:
         trial = TRIALS[name]
         source = data / ("marked" if trial.marked else "plain")
-        folder = out / "runs" / name.replace(", ", "-").replace(" ", "-")
+        folder = runs / name.replace(", ", "-").replace(" ", "-")
         config = recipe(
             source,
             name=folder.name,

@@ -4,7 +4,6 @@ Draelos and Carin, arXiv:2011.08891, table 2: AxialNet with and without the mask
 by Grad-CAM and by HiResCAM. Here on simulated chests, a small AxialNet, several seeds.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,8 @@ from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns, share
-from hirescam.experiments.chests import (
-    make_chests,
-    partition_table,
-    recipe,
-    true_cases,
-)
 from hirescam.experiments.runs import Judged, judged, trained
+from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
 from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.delong import Interval
@@ -34,19 +28,10 @@ PAPER = {
 }
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How much is simulated and trained."""
-
-    chests: int
-    epochs: int
-    seeds: tuple[int, ...]
-
-
 FULL, QUICK = Scale(500, 8, (0, 1, 2)), Scale(60, 2, (0,))
 
 
-def table2(
+def run(
     data: Path,
     out: Path,
     *,
@@ -55,25 +40,16 @@ def table2(
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
     """Simulate, label, segment, train and measure; what is done already is not done again."""
-    make_chests(data, scale.chests, jobs=jobs, on_progress=on_progress)
-    partition_table(data)
-    cases = true_cases(data)
+    chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
     found: dict[str, list[Judged]] = {}
     for loss, mask_loss in LOSSES.items():
         for seed in scale.seeds:
-            name = f"{(mask_loss or 'class')}-{seed}"
-            config = recipe(
-                data,
-                name=name,
-                seed=seed,
-                mask_loss=mask_loss,
-                epochs=scale.epochs,
-                workers=jobs,
-            )
-            folder = out / "runs" / name
+            name = f"AxialNet-{mask_loss or 'class'}-{seed}"
+            config = chests.recipe(name=name, seed=seed, mask_loss=mask_loss, workers=jobs)
+            folder = chests.runs / name
             model = trained(config, folder, on_progress)
             result = judged(
-                model, cases, folder, data / "cache", jobs=jobs, on_progress=on_progress
+                model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress
             )
             found.setdefault(loss, []).append(result)
     rows = [_row(loss, method, found[loss]) for loss in LOSSES for method in METHODS[::-1]]
@@ -81,7 +57,7 @@ def table2(
         "table2",
         "OrganIoU with and without the mask loss",
         rows,
-        notes=(*_gains(found), _caption(scale, len(cases["test"]))),
+        notes=(*_gains(found), chests.told),
     )
 
 
@@ -129,12 +105,3 @@ def _relative_gain(one: np.ndarray, other: np.ndarray) -> Interval:
         return first / second - 1
 
     return bootstrap(gain, len(one))
-
-
-def _caption(scale: Scale, test: int) -> str:
-    return (
-        f"{scale.chests} simulated chests of 3 mm voxels, {test} of them for testing; "
-        f"{len(scale.seeds)} seeds, {scale.epochs} epochs. Labels for training were read from "
-        f"the reports, organs segmented from the scans; measured against the truth. The "
-        f"paper's numbers are of real scans and 80 labels: only directions can be compared."
-    )

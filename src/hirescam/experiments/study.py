@@ -1,0 +1,81 @@
+"""Study: the data of an experiment, what training sees of it, and the truth that judges.
+
+Simulated chests unless a folder of RAD-ChestCT is given; then the paper's own recipe is run,
+and its numbers may be compared with the paper's. Experiments share data and trained networks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hirescam.experiments.chests import make_chests, partition_table, recipe, true_cases
+from hirescam.training.config import TrainConfig
+from hirescam.training.datasets import rad_chestct
+from hirescam.training.datasets.cases import Case
+from hirescam.training.datasets.read import read_cases
+from hirescam.training.prepared import OnProgress
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is simulated and trained; RAD-ChestCT is taken whole, by its own recipe."""
+
+    chests: int
+    epochs: int
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """`recipe(**changes)` is how a network is trained; `cases`, by split, are what is true.
+
+    `runs` is the folder in which experiments find the networks that others of them trained.
+    """
+
+    told: str
+    recipe: Callable[..., TrainConfig]
+    cases: Mapping[str, Sequence[Case]]
+    cache: Path
+    runs: Path
+    of_paper: bool
+
+
+def study(data: Path, out: Path, scale: Scale, *, jobs: int, on_progress: OnProgress) -> Study:
+    """RAD-ChestCT if `data` holds its tables, else simulated chests, made there if missing."""
+    if any(data.rglob(rad_chestct.TABLES["train"])):
+        return _rad_chestct(data, out)
+    return _simulated(data, out, scale, jobs, on_progress)
+
+
+def _simulated(
+    data: Path, out: Path, scale: Scale, jobs: int, on_progress: OnProgress
+) -> Study:
+    chests = data / f"{scale.chests}-chests"
+    make_chests(chests, scale.chests, jobs=jobs, on_progress=on_progress)
+    partition_table(chests)
+    cases = true_cases(chests)
+    told = (
+        f"{scale.chests} simulated chests of 3 mm voxels, {len(cases['test'])} of them for "
+        f"testing; {len(scale.seeds)} seeds, {scale.epochs} epochs. Labels for training were "
+        f"read from the reports, organs segmented from the scans; measured against the truth. "
+        f"The paper's numbers are of real scans and 80 labels: only directions can be compared."
+    )
+    how = partial(recipe, chests, epochs=scale.epochs)
+    runs = out / "runs" / f"{chests.name}-{scale.epochs}-epochs"
+    return Study(told, how, cases, chests / "cache", runs, of_paper=False)
+
+
+def _rad_chestct(data: Path, out: Path) -> Study:
+    config = TrainConfig(layout="rad-chestct", data=data)
+    cases = read_cases(config).splits
+    told = (
+        f"RAD-ChestCT: {', '.join(f'{len(each)} {split}' for split, each in cases.items())} "
+        f"scans, labels from their reports, organs segmented from the scans."
+    )
+
+    def paper_recipe(**changes: object) -> TrainConfig:
+        return TrainConfig.model_validate({"layout": "rad-chestct", "data": data, **changes})
+
+    runs = out / "runs" / "rad-chestct"
+    return Study(told, paper_recipe, cases, data / "cache", runs, of_paper=True)

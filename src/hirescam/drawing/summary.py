@@ -1,10 +1,10 @@
 """Summary: an explanation as a folder that people and programs can read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hirescam.drawing.colours import shared_scale
+from hirescam.drawing.colours import Scale, shared_scale
 from hirescam.drawing.findings import Finding, findings
 from hirescam.drawing.folder import whole_folder
 from hirescam.drawing.montage import montage
@@ -14,6 +14,9 @@ from hirescam.drawing.stage import build_stage
 from hirescam.explanation import Explanation
 from hirescam.export.nifti import write_map_nifti
 
+Files = dict[str, str]
+"""The files of one finding by kind, relative to the folder."""
+
 
 def write_summary(
     found: Explanation,
@@ -22,37 +25,25 @@ def write_summary(
     on_scan: bool = False,
     overwrite: bool = False,
     labels: Sequence[str] | None = None,
+    pages: bool = True,
 ) -> Path:
     """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
 
     The folder appears whole or not at all; `overwrite` replaces an older summary once the new
     one is complete. `on_scan` adds every map on the scan's own grid, for looking. `labels`
     chooses which findings are written; the colours' scale is that of all labels either way.
+    Without `pages` there is no report.html and no picture: numbers and maps, for programs.
 
     Raises `WriteError` if the disk refuses or `out` may not be replaced, `TargetError` for an
     unknown label.
     """
     rows = findings(found, labels)
-    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
     scale = shared_scale(found.raw_maps)
-    names = {row.label: _files(row, on_scan=on_scan) for row in rows}
-    pictures = {}
+    names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
     with whole_folder(Path(out), overwrite=overwrite) as folder:
-        for kind in ("pictures", "maps", *(["maps_on_scan"] if on_scan else [])):
-            (folder / kind).mkdir()
-        for row in rows:
-            name = names[row.label]
-            picture = montage(row, stage, found.affine, scale)
-            picture.save(folder / name["picture"], compress_level=3)
-            pictures[row.label] = data_uri(picture), picture.size
-            write_map_nifti(folder / name["map"], row.values, found.affine)
-            if on_scan:
-                write_map_nifti(
-                    folder / name["map_on_scan"], found.on_scan(row.label), found.scan.affine
-                )
-        (folder / "report.html").write_text(
-            page(found, rows, scale, pictures), encoding="utf-8"
-        )
+        _write_maps(found, rows, names, folder)
+        if pages:
+            _write_pages(found, rows, scale, names, folder)
         numbers = json.dumps(
             record(found, rows, scale, names), indent=1, ensure_ascii=False, allow_nan=False
         )
@@ -60,7 +51,40 @@ def write_summary(
     return Path(out)
 
 
-def _files(row: Finding, *, on_scan: bool) -> dict[str, str]:
+def _write_maps(
+    found: Explanation, rows: Sequence[Finding], names: Mapping[str, Files], folder: Path
+) -> None:
+    for row in rows:
+        name = names[row.label]
+        write_map_nifti(folder / name["map"], row.values, found.affine)
+        if "map_on_scan" in name:
+            write_map_nifti(
+                folder / name["map_on_scan"], found.on_scan(row.label), found.scan.affine
+            )
+
+
+def _write_pages(
+    found: Explanation,
+    rows: Sequence[Finding],
+    scale: Scale,
+    names: Mapping[str, Files],
+    folder: Path,
+) -> None:
+    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
+    pictures = {}
+    (folder / "pictures").mkdir()
+    for row in rows:
+        picture = montage(row, stage, found.affine, scale)
+        picture.save(folder / names[row.label]["picture"], compress_level=3)
+        pictures[row.label] = data_uri(picture), picture.size
+    (folder / "report.html").write_text(page(found, rows, scale, pictures), encoding="utf-8")
+
+
+def _files(row: Finding, *, pages: bool, on_scan: bool) -> Files:
     """Where each file of a finding lies in the folder."""
-    written = {"picture": f"pictures/{row.stem}.png", "map": f"maps/{row.stem}.nii.gz"}
-    return written | ({"map_on_scan": f"maps_on_scan/{row.stem}.nii.gz"} if on_scan else {})
+    written = {
+        "picture": (pages, f"pictures/{row.stem}.png"),
+        "map": (True, f"maps/{row.stem}.nii.gz"),
+        "map_on_scan": (on_scan, f"maps_on_scan/{row.stem}.nii.gz"),
+    }
+    return {kind: name for kind, (is_written, name) in written.items() if is_written}

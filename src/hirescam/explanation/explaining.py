@@ -1,25 +1,24 @@
-"""Explanation: what a model says of a scan, where it saw that, and what the map is worth."""
+"""explain: run a model on a scan once, and keep its scores, maps and what they are worth."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
 from torch import Tensor
 
 import hirescam
-from hirescam.ct.grid import Cells, cell_affine, onto, tiled_cells
+from hirescam.ct.grid import Cells, cell_affine, tiled_cells
 from hirescam.ct.plausible import check_plausible
 from hirescam.ct.prepare import network_input, place
 from hirescam.ct.refusal import refusing
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError
+from hirescam.explanation.found import Explanation, Provenance
 from hirescam.methods.capture import capture
 from hirescam.methods.gradcam import gradcam_maps
-from hirescam.methods.guarantee import Guarantee, audit_each
+from hirescam.methods.guarantee import audit_each
 from hirescam.methods.hirescam import hirescam_maps
 from hirescam.methods.layers import layer_name
 from hirescam.models.files import Model
@@ -27,77 +26,6 @@ from hirescam.models.files import Model
 Method = Literal["hirescam", "gradcam"]
 Geometry = Literal["receptive-field", "published"]
 MAPS = {"hirescam": hirescam_maps, "gradcam": gradcam_maps}
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What made an explanation, for whoever must judge or repeat it."""
-
-    model: str
-    model_sha256: str
-    architecture: str
-    trained_on: str
-    method: str
-    layer: str
-    geometry: str
-    precision: str
-    scan_sha256: str
-    hirescam: str
-    torch: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """Scores, maps and guarantees of one scan, one row per label.
-
-    `raw_maps` are signed, on the network's grid, in the score's own unit: where a guarantee
-    holds, a label's map sums to its score minus its offset. `affine` places their cells in
-    the patient. `placed` is the scan as the network saw it.
-    """
-
-    labels: tuple[str, ...]
-    logits: Float32[np.ndarray, "label"]
-    offsets: Float32[np.ndarray, "label"]
-    slice_logits: Float32[np.ndarray, "label slice"] | None
-    raw_maps: Float32[np.ndarray, "label slice row column"]
-    affine: Float64[np.ndarray, "4 4"]
-    verdicts: tuple[Guarantee, ...]
-    scan: Volume
-    placed: Volume
-    provenance: Provenance
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """Logit of each label."""
-        return dict(zip(self.labels, self.logits.tolist(), strict=True))
-
-    @property
-    def probabilities(self) -> dict[str, float]:
-        """Sigmoid of each score."""
-        probability = 1 / (1 + np.exp(-self.logits.astype(np.float64)))
-        return dict(zip(self.labels, probability.tolist(), strict=True))
-
-    @property
-    def slice_scores(self) -> dict[str, Float32[np.ndarray, "slice"]]:
-        """Score of each label on each slice group, head to feet; empty where there are none."""
-        if self.slice_logits is None:
-            return {}
-        return dict(zip(self.labels, self.slice_logits, strict=True))
-
-    @property
-    def maps(self) -> dict[str, Float32[np.ndarray, "slice row column"]]:
-        """Raw signed map of each label on the network's grid."""
-        return dict(zip(self.labels, self.raw_maps, strict=True))
-
-    @property
-    def guarantees(self) -> dict[str, Guarantee]:
-        """Verdict on the map of each label."""
-        return dict(zip(self.labels, self.verdicts, strict=True))
-
-    def on_scan(self, label: str) -> Float32[np.ndarray, "slice row column"]:
-        """The map of `label` on the scan's own grid, for looking: its sum means nothing."""
-        return onto(self.maps[label], self.affine, self.scan.shape, self.scan.affine)
 
 
 def explain(

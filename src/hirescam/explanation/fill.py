@@ -1,0 +1,45 @@
+"""Fill: a hidden part of a scan continued smoothly from what lies around it.
+
+Known values are pulled up a pyramid of ever coarser grids until every gap is covered, and
+pushed down again into the gaps. Gortler et al., "The Lumigraph", SIGGRAPH 1996.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+_AROUND = 16  # voxels of the surroundings that are looked at
+
+Grid = Float[Tensor, "1 1 slice row column"]
+
+
+def filled_from_around(
+    voxels: Shaped[np.ndarray, "slice row column"],
+    hidden: Bool[np.ndarray, "slice row column"],
+) -> Shaped[np.ndarray, "slice row column"]:
+    """The same voxels, with those that are `hidden` made up from their surroundings."""
+    if not hidden.any() or hidden.all():
+        return voxels.copy()
+    (found,) = ndimage.find_objects(hidden.astype(np.uint8))
+    box = tuple(slice(max(side.start - _AROUND, 0), side.stop + _AROUND) for side in found)
+    values = torch.from_numpy(np.ascontiguousarray(voxels[box]))[None, None].float()
+    known = torch.from_numpy(np.ascontiguousarray(~hidden[box]))[None, None]
+    filled = voxels.copy()
+    made_up = _without_gaps(values, known)[0, 0].numpy()[hidden[box]]
+    filled[box][hidden[box]] = np.rint(made_up) if voxels.dtype.kind == "i" else made_up
+    return filled
+
+
+def _without_gaps(values: Grid, known: Bool[Tensor, "1 1 slice row column"]) -> Grid:
+    """`values` where they are known; elsewhere those of the next coarser grid, made finer."""
+    if known.all():
+        return values
+    weight = F.avg_pool3d(known.float(), 2, ceil_mode=True)
+    sums = F.avg_pool3d(torch.where(known, values, 0.0), 2, ceil_mode=True)
+    means = torch.where(weight > 0, sums / weight.clamp(min=1e-6), 0.0)
+    coarser = _without_gaps(means, weight > 0)
+    finer = F.interpolate(coarser, values.shape[2:], mode="trilinear", align_corners=False)
+    return torch.where(known, values, finer)

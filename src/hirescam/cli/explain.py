@@ -1,12 +1,22 @@
-"""Explain a model's scores on one scan: a page, pictures and maps in a new folder."""
+"""Explain a model's scores on one scan, or on each of a cohort: pages, pictures and maps."""
 
 import json
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from hirescam.cli.choices import Geometry, Method, Precision
+from hirescam.cli.cohorts import (
+    How,
+    JobsOption,
+    LimitOption,
+    RayOption,
+    RetryFailedOption,
+    ShardOption,
+    ThreadsOption,
+    run_over,
+)
 from hirescam.cli.progress import steps
 from hirescam.cli.reading import (
     AssumeHuOption,
@@ -20,8 +30,9 @@ from hirescam.cli.reading import (
 
 def run(
     scan: Annotated[
-        Path, Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY or RAD-ChestCT NPZ")
-    ],
+        Path | None,
+        Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY or RAD-ChestCT NPZ"),
+    ] = None,
     model: Annotated[
         Path | None, Option(help="model file; left out, the one that `hirescam demo` trained")
     ] = None,
@@ -54,8 +65,44 @@ def run(
         bool, Option("--overwrite", help="replace an existing folder")
     ] = False,
     as_json: Annotated[bool, Option("--json", help="print the result as JSON")] = False,
+    cohort: Annotated[
+        Path | None,
+        Option(help="explain each scan of a CSV or Parquet with id and path, or of a folder"),
+    ] = None,
+    pages: Annotated[
+        bool, Option("--pages", help="with --cohort: write a page for each scan, too")
+    ] = False,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = 1,
+    ray: RayOption = None,
+    shard: ShardOption = "1/1",
+    limit: LimitOption = None,
+    retry_failed: RetryFailedOption = False,
 ) -> None:
-    """Read one scan, run one model, write one folder."""
+    """Read one scan, run one model, write one folder; or so for each scan of a cohort."""
+    if cohort is not None:
+        from hirescam.cohort.explaining import explaining
+        from hirescam.cohort.reading import Reading
+        from hirescam.home import demo_model_path
+
+        work = explaining(
+            model or demo_model_path(),
+            reading=Reading(on_bad_geometry.value, assume_hu, sandbox, any_values),
+            method=method.value,
+            geometry=geometry.value,
+            precision=precision.value,
+            compile=compile,
+            device=device,
+            threads=threads,
+            labels=tuple(label) if label else None,
+            on_scan=on_scan,
+            pages=pages,
+        )
+        how = How(jobs, threads, ray, shard, limit, retry_failed)
+        run_over(work, cohort, out, how, overwrite=overwrite, as_json=as_json)
+        return
+    if scan is None:
+        raise BadParameter("give a scan, or many with --cohort")
     with steps() as step:
         step("reading the scan")
         import hirescam

@@ -17,6 +17,7 @@ COMMANDS = {
     "vocabulary": "hirescam.cli.vocabulary",
     "regions": "hirescam.cli.regions",
     "simulate": "hirescam.cli.simulate",
+    "prepare": "hirescam.cli.prepare",
     "train": "hirescam.cli.train",
     "evaluate": "hirescam.cli.evaluate",
     "experiments": "hirescam.cli.experiments",

@@ -1,0 +1,129 @@
+"""Options of commands that work on a cohort, worded once, and the run that they ask for."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from typer import Option
+
+if TYPE_CHECKING:
+    from hirescam.cohort.run import Tally
+    from hirescam.cohort.work import Step
+
+JobsOption = Annotated[int, Option("--jobs", "-j", help="processes on this machine", min=1)]
+ThreadsOption = Annotated[
+    int, Option(help="threads of each process; another number may change last digits", min=1)
+]
+RayOption = Annotated[
+    str | None,
+    Option(help="work on the Ray cluster at this address (auto: the one of this machine)"),
+]
+ShardOption = Annotated[
+    str, Option(help="i/n: only every n-th scan from the i-th, as in an array of jobs")
+]
+LimitOption = Annotated[int | None, Option(help="work on so many scans and stop", min=1)]
+RetryFailedOption = Annotated[
+    bool, Option("--retry-failed", help="only scans that were tried before and failed")
+]
+
+
+@dataclass(frozen=True)
+class How:
+    """Where a cohort is worked on, and which part of it."""
+
+    jobs: int = 1
+    threads: int = 1
+    ray: str | None = None
+    shard: str = "1/1"
+    limit: int | None = None
+    retry_failed: bool = False
+
+
+def run_over(
+    step: "Step", manifest: Path, out: Path, how: How, *, overwrite: bool, as_json: bool
+) -> None:
+    """Do a step on the scans of a manifest, tell the counts, and exit 1 if any is without."""
+    from hirescam.cohort.manifest import read_manifest
+    from hirescam.cohort.processes import Processes
+    from hirescam.cohort.ray_cluster import RayCluster
+    from hirescam.cohort.run import Which, run_cohort
+    from hirescam.cohort.shard import parse_shard
+
+    device = getattr(step, "device", "cpu")
+    engine = (
+        RayCluster(how.ray, threads=how.threads, gpu=device != "cpu")
+        if how.ray
+        else Processes(how.jobs, how.threads)
+    )
+    which = Which(parse_shard(how.shard), how.limit, how.retry_failed)
+    with _progress(step.name) as show:
+        tally = run_cohort(
+            step,
+            read_manifest(manifest),
+            out,
+            engine,
+            which=which,
+            overwrite=overwrite,
+            on_progress=show,
+        )
+    ledger = out / "ledger.csv"
+    if as_json:
+        print(json.dumps({"ledger": str(ledger), **asdict(tally), "left": tally.left}))
+    else:
+        print(f"{_told(tally)}: {ledger}")
+    if tally.failed or tally.killed:
+        raise typer.Exit(1)
+
+
+def _told(tally: "Tally") -> str:
+    """The counts in words, without those that are 0."""
+    waiting = tally.scans - tally.before - tally.todo
+    counts = {
+        "done": tally.done,
+        "failed": tally.failed,
+        "killed": tally.killed,
+        "done before": tally.before,
+        "left for later": waiting,
+    }
+    said = [f"{count} {what}" for what, count in counts.items() if count or what == "done"]
+    return f"{', '.join(said)} of {tally.scans} scans"
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[["Tally"], None]]:
+    """Show how many scans are through, how many of them failed, and when the end will come."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None, failed="")
+
+        def show(tally: "Tally") -> None:
+            lost = tally.failed + tally.killed
+            bar.update(
+                task,
+                total=tally.todo,
+                completed=tally.done + lost,
+                failed=f"{lost} failed" if lost else "",
+            )
+
+        yield show

@@ -1,0 +1,51 @@
+"""Put the scans of a cohort, their organs and regions on disk, as training reads them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hirescam.cli.cohorts import (
+    How,
+    JobsOption,
+    LimitOption,
+    RayOption,
+    RetryFailedOption,
+    ShardOption,
+    ThreadsOption,
+    run_over,
+)
+
+
+def run(
+    manifest: Annotated[
+        Path,
+        Argument(help="CSV or Parquet with id and path of each scan, or their folder"),
+    ],
+    out: Annotated[Path, Option("--out", "-o", help="folder of organs and ledger")] = Path(
+        "prepared"
+    ),
+    cache: Annotated[
+        Path | None, Option(help="folder of prepared scans; left out, cache in --out")
+    ] = None,
+    model: Annotated[Path | None, Option(help="model file to prepare scans for")] = None,
+    recipe: Annotated[
+        Path | None, Option(help="TOML of a model that is yet to be trained on them")
+    ] = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = 1,
+    ray: RayOption = None,
+    shard: ShardOption = "1/1",
+    limit: LimitOption = None,
+    retry_failed: RetryFailedOption = False,
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="make anew what other settings or versions made")
+    ] = False,
+    as_json: Annotated[bool, Option("--json", help="print the counts as JSON")] = False,
+) -> None:
+    """Prepare what is missing or failed; one scan that fails does not stop the rest."""
+    from hirescam.cohort.preparing import preparing
+
+    step = preparing(cache or out / "cache", model=model, recipe=recipe)
+    how = How(jobs, threads, ray, shard, limit, retry_failed)
+    run_over(step, manifest, out, how, overwrite=overwrite, as_json=as_json)

@@ -1,0 +1,98 @@
+"""Explaining: the step that writes one model's explanation of each scan."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import hirescam
+from hirescam.cohort.manifest import Entry
+from hirescam.cohort.reading import STRICT, Reading
+from hirescam.drawing.summary import write_summary
+from hirescam.errors import ModelError
+from hirescam.explanation import Geometry, Method, explain
+from hirescam.models.accelerate import accelerate
+from hirescam.models.files import Model, load_model
+
+MADE_BY = 1
+"""Raised whenever the same scan and settings come to give other files."""
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """Options of `explain` and of its summary; `threads` too, for they change last digits.
+
+    Without `pages` a scan's folder holds summary.json and maps alone.
+    """
+
+    model: Path
+    model_sha256: str
+    reading: Reading = STRICT
+    method: Method = "hirescam"
+    geometry: Geometry = "receptive-field"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+    device: str = "cpu"
+    threads: int = 1
+    labels: tuple[str, ...] | None = None
+    on_scan: bool = False
+    pages: bool = False
+
+    name = "explain"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the files of a scan."""
+        return {
+            "made_by": MADE_BY,
+            "hirescam": hirescam.__version__,
+            "torch": torch.__version__,
+            "model_sha256": self.model_sha256,
+            "reading": self.reading.settings,
+            "method": self.method,
+            "geometry": self.geometry,
+            "precision": self.precision,
+            "compile": self.compile,
+            "device": self.device,
+            "threads": self.threads,
+            "labels": self.labels and list(self.labels),
+            "on_scan": self.on_scan,
+            "pages": self.pages,
+        }
+
+    def __call__(self, entry: Entry, folder: Path) -> None:
+        """Write summary.json and maps, with `pages` report.html and pictures too."""
+        torch.set_num_threads(self.threads)
+        found = explain(
+            _model(self),
+            self.reading.read(entry),
+            method=self.method,
+            geometry=self.geometry,
+            any_values=True,  # `reading` has checked them
+        )
+        write_summary(
+            found,
+            folder,
+            labels=self.labels,
+            on_scan=self.on_scan,
+            pages=self.pages,
+        )
+
+
+def explaining(model: Path, **options: Any) -> Explaining:
+    """The step for a model file, which is read once to see that it is one."""
+    return Explaining(model.absolute(), load_model(model).sha256, **options)
+
+
+@cache
+def _model(step: Explaining) -> Model:
+    """The model of a step, read once in each process."""
+    model = load_model(step.model)
+    if model.sha256 != step.model_sha256:
+        raise ModelError(
+            f"{step.model.name} is another file than when this run began: let it be while a "
+            f"cohort is explained, and begin again"
+        )
+    return accelerate(model, precision=step.precision, compile=step.compile, device=step.device)

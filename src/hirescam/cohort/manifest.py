@@ -1,0 +1,81 @@
+"""Manifest: the scans of a cohort, one row each, in CSV, JSON lines or Parquet."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hirescam.errors import ReadError
+from hirescam.reports.files import read_rows
+from hirescam.training.datasets.cases import scans_in
+
+# An id becomes the name of a folder: nothing hidden, no path, nothing that is not printed.
+_ID = re.compile(r"[^\s./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scan of a cohort: what it is called and where its files lie."""
+
+    id: str
+    path: Path
+    split: str = ""
+    organs: Path | None = None
+    series: str | None = None
+
+
+def read_manifest(path: Path) -> tuple[Entry, ...]:
+    """The scans that a table names, in its order, or every scan file below a folder.
+
+    Columns `id` and `path` are needed, relative to the table; `split`, `organs` (masks of
+    `hirescam segment`) and `series` (a UID where DICOM holds several) may stand beside them.
+    `report` is read by `hirescam label` alone. A scan that is not there is no error here: its
+    own work will fail.
+
+    Raises `ReadError` for no such table, or an id that is doubled or cannot name a folder.
+    """
+    if path.is_dir():
+        return tuple(Entry(name, scan.absolute()) for name, scan in scans_in(path).items())
+    folder = path.absolute().parent
+    entries = tuple(
+        _entry(row, number, path.name, folder)
+        for number, row in enumerate(read_rows(path), start=1)
+    )
+    _check_doubled(entries, path.name)
+    if not entries:
+        raise ReadError(f"{path.name} names no scans: give a row with id and path for each")
+    return entries
+
+
+def _entry(row: Mapping[str, object], number: int, name: str, folder: Path) -> Entry:
+    cells = {column: str(value).strip() for column, value in row.items() if value is not None}
+    for column in ("id", "path"):
+        if not cells.get(column):
+            raise ReadError(
+                f"row {number} of {name} has no {column}: each row needs an id and the path of "
+                f"its scan, in columns id and path"
+            )
+    if not _ID.fullmatch(cells["id"]):
+        raise ReadError(
+            f"row {number} of {name} has the id {cells['id']!r}, which cannot name a folder: "
+            f"use letters, digits, - and _"
+        )
+    organs = cells.get("organs")
+    return Entry(
+        id=cells["id"],
+        path=folder / cells["path"],
+        split=cells.get("split", ""),
+        organs=folder / organs if organs else None,
+        series=cells.get("series") or None,
+    )
+
+
+def _check_doubled(entries: tuple[Entry, ...], name: str) -> None:
+    first_of: dict[str, int] = {}
+    for number, entry in enumerate(entries, start=1):
+        first = first_of.setdefault(entry.id, number)
+        if first != number:
+            raise ReadError(
+                f"rows {first} and {number} of {name} both have the id {entry.id!r}: give each "
+                f"scan its own"
+            )

@@ -1,0 +1,82 @@
+"""Preparing: the step that puts scans, their organs and regions on disk for training."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hirescam
+from hirescam.cohort.manifest import Entry
+from hirescam.cohort.reading import STRICT
+from hirescam.errors import HirescamError
+from hirescam.models.files import load_model
+from hirescam.organs.files import save_organs
+from hirescam.organs.segment import segment_organs
+from hirescam.training.assemble import drawn_model, grid
+from hirescam.training.config import TrainConfig
+from hirescam.training.datasets.cases import Case, Cases
+from hirescam.training.prepared import Grid, grid_of, prepare
+
+MADE_BY = 1
+"""Raised whenever the same scan and settings come to give other files."""
+PREPARED = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """What scans are prepared for, and the cache that training reads."""
+
+    grid: Grid
+    cache: Path
+
+    name = "prepare"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the files of a scan."""
+        return {
+            "made_by": MADE_BY,
+            "hirescam": hirescam.__version__,
+            "preparation": self.grid.preparation.model_dump(mode="json"),
+            "cells": [asdict(axis) for axis in self.grid.cells],
+            "downsampling": self.grid.downsampling,
+            "fraction": self.grid.fraction,
+            "dilated": self.grid.dilated,
+        }
+
+    def __call__(self, entry: Entry, folder: Path) -> None:
+        """Write the scan's organs, named after it, and where the cache holds the rest."""
+        organs = entry.organs or _segmented(entry, folder)
+        case = Case(entry.id, entry.path, *_NOTHING_KNOWN, organs=organs)
+        files = prepare(case, self.grid, self.cache, with_organs=True)
+        assert files.organs is not None, "prepared with organs"
+        places = {
+            "voxels": files.voxels.relative_to(self.cache).as_posix(),
+            "regions": files.organs.relative_to(self.cache).as_posix(),
+        }
+        (folder / PREPARED).write_text(json.dumps(places, indent=1) + "\n", encoding="utf-8")
+
+
+def preparing(cache: Path, *, model: Path | None, recipe: Path | None) -> Preparing:
+    """The step for a model file, or for a recipe that a model is yet to be trained by."""
+    if (model is None) == (recipe is None):
+        raise HirescamError(
+            "scans are prepared for one network: give either --model, or the --recipe of one "
+            "that is yet to be trained"
+        )
+    if model is not None:
+        return Preparing(grid_of(load_model(model)), cache.absolute())
+    assert recipe is not None, "one of the two"
+    config = TrainConfig.read(recipe)
+    untrained = drawn_model(config, Cases({}, {"train": ()}))
+    return Preparing(grid(config, untrained), cache.absolute())
+
+
+_NOTHING_KNOWN = np.zeros(0, np.float32), np.zeros((0, 3), bool)
+
+
+def _segmented(entry: Entry, folder: Path) -> Path:
+    """Masks named after their scan, as `organs` of a recipe looks for them."""
+    return save_organs(segment_organs(STRICT.read(entry)), folder / f"{entry.id}.nii.gz")

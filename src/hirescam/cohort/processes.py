@@ -1,0 +1,133 @@
+"""Processes: scans spread over processes of this machine, each known by the scan it holds.
+
+A process that is killed takes no other with it: its scan is told, and another one is started.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from hirescam.cohort.attempt import Attempt, Status
+from hirescam.cohort.engine import started
+from hirescam.cohort.manifest import Entry
+from hirescam.cohort.work import now
+
+_SPAWN = get_context("spawn")
+_THREADS = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """An engine of `jobs` processes with so many threads each."""
+
+    jobs: int = 1
+    threads: int = 1
+
+    def run(
+        self,
+        work: Callable[[Entry], Attempt],
+        entries: Iterable[Entry],
+        *,
+        at_once: int | None = None,
+    ) -> Generator[Attempt, None, None]:
+        """Try each scan, `at_once` of them if that is fewer than `jobs`."""
+        waiting = iter(entries)
+        idle: list[_Worker] = []
+        busy: dict[Any, tuple[_Worker, Entry]] = {}
+        try:
+            while True:
+                while len(busy) < min(self.jobs, at_once or self.jobs):
+                    entry = next(waiting, None)
+                    if entry is None:
+                        break
+                    yield started(entry)
+                    worker = idle.pop() if idle else _start(work, self.threads)
+                    busy[worker.connection] = worker, entry
+                    worker.give(entry)
+                if not busy:
+                    return
+                for connection in wait(list(busy)):
+                    worker, entry = busy.pop(connection)
+                    attempt = worker.answer()
+                    if attempt is not None:
+                        idle.append(worker)
+                    yield attempt or _lost(worker, entry)
+        finally:
+            for worker in (*idle, *(worker for worker, _ in busy.values())):
+                worker.process.kill()
+                worker.process.join()
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+
+    def give(self, entry: Entry) -> None:
+        with suppress(BrokenPipeError):  # it was killed while idle; `answer` will tell
+            self.connection.send(entry)
+
+    def answer(self) -> Attempt | None:
+        """What it made of its scan; None if it is no more."""
+        try:
+            return self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            return None
+
+
+def _start(work: Callable[[Entry], Attempt], threads: int) -> _Worker:
+    ours, theirs = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_serve, args=(theirs, threads), daemon=True)
+    process.start()
+    theirs.close()  # so that its end is ours to see
+    with suppress(BrokenPipeError):
+        ours.send(work)
+    return _Worker(process, ours)
+
+
+def _serve(connection: Connection, threads: int) -> None:
+    """What a process does: one scan after the other, until there is no one to ask."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a keyboard stops the main process
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.environ |= dict.fromkeys(_THREADS, str(threads))  # before libraries are loaded
+    with suppress(EOFError):
+        work = connection.recv()
+        while True:
+            connection.send(work(connection.recv()))
+
+
+def _die_with_parent() -> None:
+    """Without this, a process whose parent was killed would still finish its scan."""
+    parent = parent_process()
+    assert parent is not None, "started by multiprocessing"
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _lost(worker: _Worker, entry: Entry) -> Attempt:
+    worker.process.join()
+    code = worker.process.exitcode or 0
+    return Attempt(entry.id, Status.killed, error=_name(code), reason=_told(code), at=now())
+
+
+def _name(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+def _told(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return (
+            "its process was killed from outside (SIGKILL), as the system does when memory "
+            "runs out: use fewer --jobs, or a machine with more memory"
+        )
+    return (
+        f"its process ended by itself ({_name(code)}), as a fault in a compiled library makes "
+        f"it: try this scan alone to see more, and report it"
+    )

@@ -1,0 +1,44 @@
+"""Reading: how every scan of a cohort is read, and refused where it is no CT of a person."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hirescam.cohort.manifest import Entry
+from hirescam.ct.files import read_volume
+from hirescam.ct.plausible import check_plausible
+from hirescam.ct.refusal import refusing
+from hirescam.ct.sandbox import read_volume_sandboxed
+from hirescam.ct.volume import Volume
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Options of `read_volume`, and whether values that no person has are taken too."""
+
+    on_bad_geometry: Literal["error", "repair"] = "error"
+    assume_hu: bool = False
+    sandbox: bool = False
+    any_values: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the voxels that come of a scan."""
+        return {name: it for name, it in vars(self).items() if name != "sandbox"}
+
+    def read(self, entry: Entry) -> Volume:
+        """The scan of an entry. Raises `ReadError` if it cannot be read without a guess."""
+        reader = read_volume_sandboxed if self.sandbox else read_volume
+        volume = reader(
+            entry.path,
+            series=entry.series,
+            on_bad_geometry=self.on_bad_geometry,
+            assume_hu=self.assume_hu,
+        )
+        if not self.any_values:
+            with refusing(entry.path):
+                check_plausible(volume)
+        return volume
+
+
+STRICT = Reading()
+"""Nothing repaired, nothing assumed."""

@@ -1,0 +1,166 @@
+"""run_cohort: one step on every scan of a cohort; what fails is told and stops nothing."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hirescam.cohort.attempt import Attempt, Status
+from hirescam.cohort.claim import claim
+from hirescam.cohort.engine import Engine
+from hirescam.cohort.ledger import Append, open_ledger, read_ledgers
+from hirescam.cohort.manifest import Entry
+from hirescam.cohort.shard import WHOLE, Shard
+from hirescam.cohort.table import write_table
+from hirescam.cohort.work import Step, Work, result_folder, work_key
+from hirescam.errors import ReadError
+
+_LOOKING = 16
+"""Threads that look for what is done: they mostly wait for a disk, often a far one."""
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which scans of a cohort are worked on: those that are missing or failed, of a shard.
+
+    `retry_failed` leaves out what was never tried, `limit` all but the first so many.
+    """
+
+    shard: Shard = WHOLE
+    limit: int | None = None
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many scans of a shard were done, failed or were killed now; the rest is as it was."""
+
+    scans: int
+    before: int = 0
+    todo: int = 0
+    done: int = 0
+    failed: int = 0
+    killed: int = 0
+
+    @property
+    def left(self) -> int:
+        """Scans that have no result, tried or not."""
+        return self.scans - self.before - self.done
+
+
+OnProgress = Callable[[Tally], None]
+
+
+def run_cohort(
+    step: Step,
+    entries: Sequence[Entry],
+    out: Path,
+    engine: Engine,
+    *,
+    which: Which | None = None,
+    overwrite: bool = False,
+    on_progress: OnProgress = lambda tally: None,
+) -> Tally:
+    """Do `step` on the scans that have no result of it yet in the folder `out`.
+
+        cohort.json          the step, its settings and versions
+        cases/<id>/          the results of each scan, whole or not there
+        ledger.jsonl         every try: time, memory, and the traceback of what failed
+        ledger.csv           how the last try at each scan ended
+        digests/             the hash of each input, so that it is read for it only once
+
+    A result stays for as long as scan, settings and version do. A scan whose process was
+    killed, or ran out of memory, is tried once more at the end, alone. Whenever a run is
+    stopped, the next goes on from there.
+
+    Raises `WriteError` if `out` is not ours, is made otherwise (unless `overwrite`), is at work
+    already, or the disk refuses.
+    """
+    which = which or Which()
+    claim(out, step, overwrite=overwrite)
+    with open_ledger(out, which.shard) as append:
+        staging = out / f".staging{which.shard.suffix}"
+        shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
+        own = which.shard.pick(entries)
+        tries = read_ledgers(out)
+        fresh = _fresh(step, own, out, tries)
+        todo = [
+            entry
+            for entry in own
+            if entry.id not in fresh and (entry.id in tries or not which.retry_failed)
+        ][: which.limit]
+        tally = Tally(len(own), before=len(fresh), todo=len(todo))
+        try:
+            last = _work_off(engine, Work(step, out, staging), todo, append, tally, on_progress)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            write_table(out, entries, read_ledgers(out))
+    return _counted(tally, last)
+
+
+def _work_off(
+    engine: Engine,
+    work: Work,
+    todo: Sequence[Entry],
+    append: Append,
+    tally: Tally,
+    on_progress: OnProgress,
+) -> dict[str, Status]:
+    """How each scan ended; those that were killed, after one more try on their own."""
+    last: dict[str, Status] = {}
+
+    def note(attempt: Attempt) -> None:
+        append(attempt)
+        if attempt.status is not Status.started:
+            last[attempt.id] = attempt.status
+            on_progress(_counted(tally, last))
+
+    with closing(engine.run(work, todo)) as attempts:
+        for attempt in attempts:
+            note(attempt)
+    again = [entry for entry in todo if last[entry.id] is Status.killed]
+    with closing(engine.run(work, again, at_once=1)) as attempts:
+        for attempt in attempts:
+            note(attempt)
+    return last
+
+
+def _counted(tally: Tally, last: Mapping[str, Status]) -> Tally:
+    counts = Counter(last.values())
+    return Tally(
+        tally.scans,
+        tally.before,
+        tally.todo,
+        done=counts[Status.done],
+        failed=counts[Status.failed],
+        killed=counts[Status.killed],
+    )
+
+
+def _fresh(
+    step: Step,
+    entries: Sequence[Entry],
+    out: Path,
+    tries: Mapping[str, Sequence[Attempt]],
+) -> set[str]:
+    """The scans whose results are there, made of these inputs with these settings."""
+    tried = [entry for entry in entries if entry.id in tries]
+    with ThreadPoolExecutor(_LOOKING) as threads:
+        fresh = threads.map(partial(_is_fresh, step, out, tries), tried)
+        return {entry.id for entry, is_fresh in zip(tried, fresh, strict=True) if is_fresh}
+
+
+def _is_fresh(
+    step: Step, out: Path, tries: Mapping[str, Sequence[Attempt]], entry: Entry
+) -> bool:
+    last = tries[entry.id][-1]
+    if last.status is not Status.done or not result_folder(out, entry.id).is_dir():
+        return False
+    try:
+        return last.key == work_key(step, entry, out)
+    except ReadError:  # no longer there, which the ledger is to tell
+        return False

@@ -1,0 +1,133 @@
+"""Work: one step on one scan, tried in a folder of its own that is moved in place if whole."""
+
+import hashlib
+import json
+import platform
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from hirescam.cohort.attempt import Attempt, Status
+from hirescam.cohort.failure import reason, trace
+from hirescam.cohort.manifest import Entry
+from hirescam.cohort.memory import forget_peak, peak_mib
+from hirescam.ct.refusal import refusing
+from hirescam.errors import WriteError
+from hirescam.training.digest import digest, known_digest
+
+
+class Step(Protocol):
+    """What is done to each scan. It travels to other processes, so that it holds paths."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All that decides its bytes beside the scan, versions too, as JSON."""
+
+    def __call__(self, entry: Entry, folder: Path) -> None:
+        """Write what comes of one scan into a new folder; the same scan, the same bytes."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A step with the folder where its results go; `staging` is where they are made.
+
+    `out` and `staging` lie on one disk, so that a result moves in one stroke.
+    """
+
+    step: Step
+    out: Path
+    staging: Path
+
+    def __call__(self, entry: Entry) -> Attempt:
+        """Try one scan: whatever goes wrong with it is told, not raised."""
+        forget_peak()
+        start = time.perf_counter()
+        came: dict[str, Any]
+        try:
+            key = work_key(self.step, entry, self.out)
+            came = {"key": key, "result": self._make(entry), "status": Status.done}
+        except Exception as error:
+            out_of_memory = isinstance(error, MemoryError)
+            came = {
+                "status": Status.killed if out_of_memory else Status.failed,
+                "error": type(error).__name__,
+                "reason": reason(error),
+                "traceback": trace(error),
+            }
+        return Attempt(
+            id=entry.id,
+            seconds=round(time.perf_counter() - start, 3),
+            peak_memory_mib=peak_mib(),
+            host=platform.node(),
+            at=now(),
+            **came,
+        )
+
+    def _make(self, entry: Entry) -> str:
+        """Make a scan's results and move them in place; their digest."""
+        part = self.staging / f"{entry.id}.{secrets.token_hex(4)}"
+        try:
+            with _writing(entry):
+                part.mkdir(parents=True)
+            self.step(entry, part)
+            with _writing(entry):
+                made = digest(part)
+                _move(part, result_folder(self.out, entry.id))
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return made
+
+
+def work_key(step: Step, entry: Entry, out: Path) -> str:
+    """The name of one piece of work: a hash of the scan, the settings and the code.
+
+    Raises `ReadError` for a scan or masks that are not there or may not be read.
+    """
+    inputs = [path for path in (entry.path, entry.organs) if path is not None]
+    digests = []
+    for path in inputs:
+        with refusing(path):
+            digests.append(known_digest(path, out / "digests"))
+    ingredients = [step.name, dict(step.settings), digests, entry.series]
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+
+
+def result_folder(out: Path, id: str) -> Path:
+    """Where the results of one scan lie."""
+    return out / "cases" / id
+
+
+def now() -> str:
+    """The time in UTC, to be kept beside what was done then."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def _writing(entry: Entry) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"cannot write the results of {entry.id}: {error.strerror or error}; free some "
+            f"space, or choose another folder"
+        ) from error
+
+
+def _move(part: Path, place: Path) -> None:
+    """Put a whole folder in place of an older one."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    old = part.with_name(f"{part.name}.old")
+    if place.exists():
+        place.rename(old)
+    part.rename(place)
+    shutil.rmtree(old, ignore_errors=True)

@@ -2,13 +2,14 @@
 
 import platform
 from collections.abc import Callable, Generator, Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.work import now
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Runs work on scans wherever it likes, and tells what came of each as it comes."""
 

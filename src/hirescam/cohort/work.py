@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.failure import reason, trace
@@ -22,6 +22,7 @@ from hirescam.errors import WriteError
 from hirescam.training.digest import digest, known_digest
 
 
+@runtime_checkable
 class Step(Protocol):
     """What is done to each scan. It travels to other processes, so that it holds paths."""
 

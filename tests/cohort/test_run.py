@@ -1,0 +1,153 @@
+"""What a run of a cohort does, does again, and leaves alone."""
+
+import csv
+
+import pytest
+
+from hirescam.cohort.attempt import Status
+from hirescam.cohort.ledger import open_ledger, read_ledgers
+from hirescam.cohort.manifest import read_manifest
+from hirescam.cohort.processes import Processes
+from hirescam.cohort.run import Which, run_cohort
+from hirescam.cohort.shard import Shard, parse_shard
+from hirescam.errors import HirescamError, WriteError
+from make_cohort import Here, Obeying, contents, write_cohort
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """Four scans, of which one is refused and one breaks the step."""
+    manifest = write_cohort(tmp_path / "data", ["fine", "refuse", "fine", "break"])
+    return read_manifest(manifest), tmp_path / "out", Obeying(tmp_path)
+
+
+def statuses(out):
+    return {id: tries[-1].status for id, tries in read_ledgers(out).items()}
+
+
+def test_scans_that_fail_stop_no_other_and_are_told(cohort):
+    entries, out, step = cohort
+    tally = run_cohort(step, entries, out, Here())
+    assert (tally.done, tally.failed, tally.killed, tally.left) == (2, 2, 0, 2)
+    assert sorted(path.name for path in (out / "cases").iterdir()) == ["scan-00", "scan-02"]
+    refused, broken = read_ledgers(out)["scan-01"][-1], read_ledgers(out)["scan-03"][-1]
+    assert (refused.error, refused.reason) == ("VoxelError", "scan-01.txt: is no CT")
+    assert broken.error == "KeyError"
+    assert "make_cohort.py" in broken.traceback
+    assert "raise KeyError" in broken.traceback
+    with (out / "ledger.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    assert [row["status"] for row in rows] == ["done", "failed", "done", "failed"]
+    assert [row["split"] for row in rows] == ["test", "train"] * 2
+
+
+def test_words_of_foreign_errors_are_not_kept(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    kept = b"".join(each for name, each in contents(out).items() if name.startswith("ledger"))
+    assert b"break 3" not in kept
+    assert b"KeyError" in kept
+
+
+def test_a_second_run_does_what_failed_and_nothing_else(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    entries[1].path.write_text("fine now")
+    tally = run_cohort(step, entries, out, Here())
+    assert (tally.before, tally.todo, tally.done, tally.failed) == (2, 2, 1, 1)
+    tries = read_ledgers(out)
+    assert [len(tries[entry.id]) for entry in entries] == [1, 2, 1, 2]
+
+
+def test_a_changed_scan_or_a_lost_result_is_made_anew(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    entries[0].path.write_text("fine, and longer")
+    (out / "cases/scan-02/copy.txt").unlink()
+    (out / "cases/scan-02").rmdir()
+    assert run_cohort(step, entries, out, Here()).done == 2
+    assert (out / "cases/scan-00/copy.txt").read_text() == "fine, and longer"
+
+
+def test_other_settings_are_refused_unless_they_are_to_overwrite(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    other = Obeying(step.marks, settings_given="other")
+    with pytest.raises(WriteError, match="given was '' and is 'other'"):
+        run_cohort(other, entries, out, Here())
+    assert run_cohort(other, entries, out, Here(), overwrite=True).done == 2
+
+
+def test_a_folder_of_somebody_else_is_left_alone(cohort):
+    entries, out, step = cohort
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(WriteError, match="not ours"):
+        run_cohort(step, entries, out, Here(), overwrite=True)
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_limit_and_retry_failed_choose_among_what_is_missing(cohort):
+    entries, out, step = cohort
+    tally = run_cohort(step, entries, out, Here(), which=Which(limit=2))
+    assert (tally.done, tally.failed, tally.left) == (1, 1, 3)
+    run_cohort(step, entries, out, Here(), which=Which(retry_failed=True))
+    assert set(statuses(out)) == {"scan-00", "scan-01"}
+
+
+def test_shards_share_the_work_without_overlap(cohort):
+    entries, out, step = cohort
+    for number in (1, 2, 3):
+        run_cohort(step, entries, out, Here(), which=Which(Shard(number, 3)))
+    assert all(len(tries) == 1 for tries in read_ledgers(out).values())
+    assert len(read_ledgers(out)) == 4
+    assert run_cohort(step, entries, out, Here()).before == 2
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "3", "a/b", "-1/4"])
+def test_a_shard_that_is_none_is_refused(text):
+    with pytest.raises(HirescamError, match="i/n"):
+        parse_shard(text)
+
+
+def test_two_runs_cannot_share_a_ledger(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    with open_ledger(out, Shard()), pytest.raises(WriteError, match="another run is at work"):
+        run_cohort(step, entries, out, Here())
+
+
+def test_a_line_that_a_crash_cut_short_costs_only_itself(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    ledger = out / "ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes()[:-20])
+    tally = run_cohort(step, entries, out, Here())
+    assert (tally.before, tally.todo) == (2, 2)
+    assert statuses(out)["scan-03"] is Status.failed
+
+
+def test_any_number_of_processes_gives_the_same_bytes(tmp_path):
+    entries = read_manifest(write_cohort(tmp_path / "data", ["fine"] * 8))
+    for jobs in (1, 3):
+        run_cohort(Obeying(tmp_path), entries, tmp_path / f"{jobs}", Processes(jobs))
+    assert contents(tmp_path / "1" / "cases") == contents(tmp_path / "3" / "cases")
+    assert len(contents(tmp_path / "1" / "cases")) == 8
+
+
+def test_a_killed_process_is_told_apart_and_its_scan_tried_once_more(tmp_path):
+    said = ["fine", "die once", "fine", "die always", "no memory", "fine"]
+    entries = read_manifest(write_cohort(tmp_path / "data", said))
+    tally = run_cohort(Obeying(tmp_path), entries, tmp_path / "out", Processes(2))
+    assert (tally.done, tally.failed, tally.killed) == (4, 0, 2)
+    tries = read_ledgers(tmp_path / "out")
+    ends = {
+        id: [each.status for each in of if each.status != "started"] for id, of in tries.items()
+    }
+    assert ends["scan-01"] == [Status.killed, Status.done]
+    assert ends["scan-03"] == ends["scan-04"] == [Status.killed, Status.killed]
+    assert ends["scan-00"] == ends["scan-02"] == ends["scan-05"] == [Status.done]
+    killed, died, starved = (tries[f"scan-0{number}"][1] for number in (1, 3, 4))
+    assert (killed.error, died.error, starved.error) == ("SIGKILL", "SIGSEGV", "MemoryError")
+    assert "memory" in killed.reason
+    assert tries["scan-00"][-1].peak_memory_mib > 10

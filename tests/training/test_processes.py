@@ -2,20 +2,23 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 
 from hirescam.models.files import load_model
 from hirescam.training import assemble
 from hirescam.training.datasets.read import read_cases
+from hirescam.training.loader import loading
 from hirescam.training.objective import Objective
 from hirescam.training.order import Visit
 from hirescam.training.prepared import grid_of, prepare_all
 from hirescam.training.resume import load_state
+from hirescam.training.run import losses_of
 from hirescam.training.scans import Scans
 from hirescam.training.train import train
 from make_cases import small_config, write_cases
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,8 @@ def mean_loss(table, out):
     files = prepare_all(valid, grid, table.parent / "cache", with_organs=True)
     scans = Scans(valid, files, grid, cases.anatomy)
     objective = Objective(model.network, mask_loss="published")
-    with torch.no_grad():
-        samples = [scans[Visit(index)] for index in range(len(valid))]
-        each = [objective(s.x[None], s.labels[None], s.allowed[None]).total for s in samples]
+    with torch.no_grad(), loading(scans, map(Visit, range(len(valid))), device=CPU) as samples:
+        each = [losses_of(objective, sample).total for sample in samples]
     return torch.stack(each).mean().item()
 
 
@@ -73,4 +75,4 @@ def test_several_processes_prepare_the_same_files(table, tmp_path):
     two = prepare_all(cases.splits["train"], grid, tmp_path / "two", with_organs=True, jobs=2)
     for a, b in zip(one, two, strict=True):
         assert (a.voxels.name, a.organs.name) == (b.voxels.name, b.organs.name)
-        np.testing.assert_array_equal(np.load(a.voxels), np.load(b.voxels))
+        assert a.voxels.read_bytes() == b.voxels.read_bytes()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hirescam.ct.packed import read_packed
 from hirescam.ct.prepare import Preparation, network_input
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
@@ -16,6 +17,7 @@ from hirescam.training import assemble
 from hirescam.training.augment import COLUMNS, ROWS, SLICES, Turn, turned
 from hirescam.training.datasets.read import read_cases
 from hirescam.training.digest import digest, known_digest
+from hirescam.training.loader import loading
 from hirescam.training.order import Visit
 from hirescam.training.prepared import grid_of, prepare, prepare_all
 from hirescam.training.scans import Scans
@@ -47,13 +49,19 @@ def scans(cases, grid, folder, *, with_organs=True, **options):
     return Scans(of_split, files, grid, cases.anatomy, **options)
 
 
+def fed(those, visit):
+    """What the network is fed of one scan."""
+    with loading(those, [visit], device=torch.device("cpu")) as samples:
+        return next(samples)
+
+
 def test_a_scan_is_prepared_once_and_found_again(cases, grid, tmp_path):
     first = prepare(cases.splits["train"][0], grid, tmp_path, with_organs=True)
     changed = first.voxels.stat().st_mtime_ns, first.organs.stat().st_mtime_ns
     again = prepare(cases.splits["train"][0], grid, tmp_path, with_organs=True)
     assert first == again
     assert changed == (again.voxels.stat().st_mtime_ns, again.organs.stat().st_mtime_ns)
-    assert np.load(first.voxels).dtype == np.int16
+    assert read_packed(first.voxels).shape == SHAPE
 
 
 def test_a_scan_without_organs_gets_the_places_where_they_usually_lie(grid, tmp_path):
@@ -71,19 +79,19 @@ def test_a_scan_without_organs_gets_the_places_where_they_usually_lie(grid, tmp_
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_scan_and_regions_are_turned_alike(cases, grid, tmp_path, turn):
     those = scans(cases, grid, tmp_path)
-    straight, sample = those[Visit(1)], those[Visit(1, turn)]
-    voxels = turned(np.load(those.files[1].voxels), turn).copy()
+    straight, sample = those.read(Visit(1)), fed(those, Visit(1, turn))
+    voxels = turned(read_packed(those.files[1].voxels), turn).copy()
     expected = network_input(Volume(voxels, np.eye(4)), grid.preparation)
-    assert torch.equal(sample.x, expected)
+    assert torch.equal(sample.x[0], expected)
     regions = turned(straight.allowed.numpy(), turn)
-    np.testing.assert_array_equal(sample.allowed.numpy(), regions)
+    np.testing.assert_array_equal(sample.allowed[0].numpy(), regions)
     assert straight.allowed[NODULE].any()
     assert not straight.allowed[HEART].any()
 
 
 def test_absent_labels_may_look_where_their_anatomy_has_them(cases, grid, tmp_path):
-    nowhere = scans(cases, grid, tmp_path)[Visit(0)]
-    somewhere = scans(cases, grid, tmp_path, absent_by_anatomy=True)[Visit(0)]
+    nowhere = scans(cases, grid, tmp_path).read(Visit(0))
+    somewhere = scans(cases, grid, tmp_path, absent_by_anatomy=True).read(Visit(0))
     assert nowhere.labels.tolist() == [0, 0]
     assert not nowhere.allowed.any()
     assert somewhere.allowed.flatten(1).any(dim=1).all()
@@ -91,7 +99,7 @@ def test_absent_labels_may_look_where_their_anatomy_has_them(cases, grid, tmp_pa
 
 def test_unknown_labels_may_look_anywhere_so_that_they_cost_nothing(cases, grid, tmp_path):
     cases.splits["train"][2].labels[NODULE] = np.nan
-    sample = scans(cases, grid, tmp_path)[Visit(2)]
+    sample = scans(cases, grid, tmp_path).read(Visit(2))
     assert sample.allowed[NODULE].all()
     assert not sample.allowed[HEART].all()
 
@@ -104,12 +112,12 @@ def test_a_mirrored_patient_s_left_nodule_is_a_right_one(tmp_path):
     cases = read_cases(config)
     grid = grid_of(assemble.fresh_model(config, cases), downsampling="centre")
     mirror = Visit(1, Turn(COLUMNS))
-    as_published = scans(cases, grid, tmp_path / "cache")[mirror]
-    exchanged = scans(cases, grid, tmp_path / "cache", exchange_sides=True)[mirror]
+    as_published = scans(cases, grid, tmp_path / "cache").read(mirror)
+    exchanged = scans(cases, grid, tmp_path / "cache", exchange_sides=True).read(mirror)
     assert as_published.labels.tolist() == [1, 0]
     assert exchanged.labels.tolist() == [0, 1]
     assert torch.equal(exchanged.allowed[1], as_published.allowed[0])
-    straight = scans(cases, grid, tmp_path / "cache")[Visit(1)]
+    straight = scans(cases, grid, tmp_path / "cache").read(Visit(1))
     assert torch.equal(exchanged.allowed[1], straight.allowed[0].flip(-1))
 
 
@@ -145,7 +153,7 @@ def test_a_scan_that_cannot_be_read_stops_with_its_name(cases, grid, tmp_path):
 
 
 def test_scans_fit_the_network(cases, grid, tmp_path):
-    sample = scans(cases, grid, tmp_path, with_organs=False)[Visit(0, seed=9)]
-    assert sample.x.shape == (SHAPE[0] // 3, 3, *SHAPE[1:])
-    assert len(sample.labels) == len(LABELS)
-    assert (sample.allowed, sample.seed) == (None, 9)
+    sample = fed(scans(cases, grid, tmp_path, with_organs=False), Visit(0, seed=9))
+    assert sample.x.shape == (1, SHAPE[0] // 3, 3, *SHAPE[1:])
+    assert sample.labels.shape == (1, len(LABELS))
+    assert (sample.allowed, sample.visit.seed) == (None, 9)

@@ -4,8 +4,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
@@ -86,12 +85,28 @@ def network_input(
     placed: Volume, preparation: Preparation
 ) -> Float[Tensor, "slice channel row column"]:
     """What the network is fed: windowed, shifted, slices grouped as channels."""
+    return windowed(torch.from_numpy(placed.voxels), preparation)
+
+
+def windowed(
+    voxels: Shaped[Tensor, "slices row column"],
+    preparation: Preparation,
+    *,
+    out: Float[Tensor, "slice channel row column"] | None = None,
+) -> Float[Tensor, "slice channel row column"]:
+    """The same of placed voxels in HU, computed on the device on which they lie.
+
+    Memory can be given as `out`: on a processor, new memory costs more than the rest.
+    """
     low, high = preparation.window_hu
-    values = torch.from_numpy(placed.voxels).to(torch.float32, copy=True)
-    values.clamp_(low, high).sub_(low).div_(high - low).sub_(preparation.mean)
-    return rearrange(
-        values, "(slice channel) h w -> slice channel h w", channel=preparation.group
-    )
+    if out is None:
+        shape = len(voxels) // preparation.group, preparation.group, *voxels.shape[1:]
+        out = torch.empty(shape, device=voxels.device)
+    each = 1 if voxels.device.type == "cpu" else len(voxels)  # a slice stays in the cache
+    parts = torch.split(out.flatten(0, 1), each), torch.split(voxels, each)
+    for into, part in zip(*parts, strict=True):
+        into.copy_(part).clamp_(low, high).sub_(low).div_(high - low).sub_(preparation.mean)
+    return out
 
 
 def _grid(volume: Volume, preparation: Preparation) -> tuple[list[float], list[float]]:

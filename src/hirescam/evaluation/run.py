@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+import torch
 
-from hirescam.ct.prepare import network_input
-from hirescam.ct.volume import Volume
+from hirescam.ct.packed import read_packed
+from hirescam.ct.prepare import windowed
 from hirescam.evaluation.outcomes import Outcomes, joined, load_outcomes, outcome, save_outcomes
 from hirescam.metrics.organ_iou import Definition
 from hirescam.models.files import Model
@@ -74,8 +74,7 @@ def _some(
 def _one(
     model: Model, case: Case, files: Files, grid: Grid, definition: Definition
 ) -> Outcomes:
-    voxels = np.load(files.voxels, mmap_mode="c")
-    x = network_input(Volume(np.ascontiguousarray(voxels), np.eye(4)), grid.preparation)
+    x = windowed(torch.from_numpy(read_packed(files.voxels)), grid.preparation)
     assert files.organs is not None, "prepared with organs"
     organs = read_organs_on_map(files.organs, grid.map_shape)
     regions = Regions(model.labels, case.labels == 1, case.places, organs)

@@ -62,7 +62,7 @@ def _few_scans(network: Classifier, config: TrainConfig) -> None:
 
 
 def _imagenet(network: Classifier, config: TrainConfig) -> None:
-    trunk = network.features.trunk
+    trunk = network.trunk
     if not isinstance(trunk, ResNetTrunk):
         raise HirescamError(
             f"{config.architecture} has no ResNet trunk for ImageNet weights: set start to "

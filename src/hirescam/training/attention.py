@@ -4,8 +4,6 @@ Maps times the number of slice groups, over which AxialNet averages its scores: 
 published code hands to the mask loss.
 """
 
-from typing import Protocol, runtime_checkable
-
 import torch
 from einops import einsum
 from jaxtyping import Float
@@ -17,18 +15,12 @@ Features = Float[Tensor, "batch feature slice row column"]
 Maps = Float[Tensor, "batch label slice row column"]
 
 
-@runtime_checkable
-class _HasLinearHead(Protocol):
-    """A network that knows HiResCAM of every label in closed form."""
-
-    def label_maps(self, features: Features) -> Maps: ...
-
-
 def hirescam_attention(network: Classifier, features: Features) -> Maps:
     """HiResCAM of every label: in closed form where the head is linear, else by gradients."""
     slices = features.shape[2]
-    if isinstance(network, _HasLinearHead):
-        return network.label_maps(features) * slices
+    maps = network.label_maps(features)
+    if maps is not None:
+        return maps * slices
     features, gradients = _gradients(network, features)
     return einsum(gradients, features, "l b f s h w, b f s h w -> b l s h w") * slices
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Int64, Shaped
+from torch import Tensor
 
 SLICES, ROWS, COLUMNS = -3, -2, -1
+Values = TypeVar("Values", np.ndarray, Tensor)
 _OPPOSITE = {"right": "left", "left": "right"}
 
 
@@ -32,12 +36,15 @@ def draw_turn(random: np.random.Generator) -> Turn:
 
 
 def turned(
-    values: Shaped[np.ndarray, "*before slice row column"], turn: Turn
-) -> Shaped[np.ndarray, "*before slice new_row new_column"]:
-    """Values on a grid, flipped and turned; a view."""
+    values: Shaped[Values, "*before slice row column"], turn: Turn
+) -> Shaped[Values, "*before slice new_row new_column"]:
+    """Values on a grid, flipped and turned: a view of an array, or a new tensor."""
+    library = torch if isinstance(values, Tensor) else np
     if turn.flipped is not None:
-        values = np.flip(values, turn.flipped)
-    return np.rot90(values, turn.quarters, axes=(ROWS, COLUMNS))
+        values = library.flip(values, (turn.flipped,))
+    if turn.quarters:
+        values = library.rot90(values, turn.quarters, (ROWS, COLUMNS))
+    return values
 
 
 def exchanged(labels: Sequence[str], turn: Turn) -> Int64[np.ndarray, "label"]:

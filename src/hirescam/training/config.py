@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hirescam.anatomy import LABELS
 from hirescam.ct.prepare import Preparation
 from hirescam.errors import HirescamError
-from hirescam.models.files import ARCHITECTURES
+from hirescam.models.architectures import ARCHITECTURES, Arguments
 from hirescam.regions.downsample import DOWNSAMPLINGS, Downsampling
 from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES
 
@@ -57,7 +57,7 @@ class TrainConfig(BaseModel):
     """Where prepared scans and regions are kept; left out, `cache` beside the data."""
 
     architecture: str = "AxialNet"
-    arguments: dict[str, int | tuple[int, ...]] = {}
+    arguments: Arguments = {}
     preparation: Preparation = Preparation()
     start: Literal["imagenet", "random", "few-scans"] = "imagenet"
     imagenet_weights: Path | None = None

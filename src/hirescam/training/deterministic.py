@@ -12,31 +12,30 @@ _FEW = 16  # channels of a block in oneDNN's layouts
 
 
 @contextmanager
-def deterministic(wanted: bool) -> Iterator[None]:
-    """Choose algorithms that repeat, and say so to cuBLAS; what was set before comes back."""
-    before = torch.are_deterministic_algorithms_enabled(), os.environ.get(_CUBLAS)
-    torch.use_deterministic_algorithms(wanted or before[0])
-    if wanted:
-        os.environ.setdefault(_CUBLAS, ":4096:8")
+def deterministic(network: nn.Module) -> Iterator[None]:
+    """Choose algorithms that repeat for `network`; what was set before comes back.
+
+    oneDNN is left out where a convolution has few channels: its deterministic path, in torch
+    2.13, then corrupts memory on several threads.
+    """
+    algorithms = torch.are_deterministic_algorithms_enabled()
+    workspace, onednn = os.environ.get(_CUBLAS), bool(torch.backends.mkldnn.enabled)
+    torch.use_deterministic_algorithms(True)
+    os.environ.setdefault(_CUBLAS, ":4096:8")
+    _use_onednn(onednn and not _has_few_channels(network))
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
-        if before[1] is None:
+        torch.use_deterministic_algorithms(algorithms)
+        _use_onednn(onednn)
+        if workspace is None:
             os.environ.pop(_CUBLAS, None)
 
 
-@contextmanager
-def sound_convolutions(network: nn.Module) -> Iterator[None]:
-    """Leave oneDNN out where a convolution has few channels.
-
-    Its deterministic path, in torch 2.13, then corrupts memory on several threads.
-    """
-    before = bool(torch.backends.mkldnn.enabled)
+def _has_few_channels(network: nn.Module) -> bool:
     convolutions = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
-    few = any(layer.out_channels < _FEW for layer in convolutions)
-    setattr(torch.backends.mkldnn, "enabled", before and not few)  # noqa: B010 (a property)
-    try:
-        yield
-    finally:
-        setattr(torch.backends.mkldnn, "enabled", before)  # noqa: B010
+    return any(layer.out_channels < _FEW for layer in convolutions)
+
+
+def _use_onednn(wanted: bool) -> None:
+    setattr(torch.backends.mkldnn, "enabled", wanted)  # noqa: B010 (a property of a module)

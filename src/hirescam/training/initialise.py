@@ -9,7 +9,7 @@ HEAD_GAIN = 10.0
 
 
 def initialise(network: Classifier, seed: int) -> None:
-    """He initialisation before each ReLU of the neck, and a head that hears single slices.
+    """He initialisation before each ReLU above the trunk, and a head that hears single slices.
 
     torch's own default shrinks the features by half at each of the four convolutions, and the
     mean over slices divides what a small finding adds by their number: from there, training
@@ -17,9 +17,20 @@ def initialise(network: Classifier, seed: int) -> None:
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for layer in network.features.neck.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        network.head.reset_parameters()
-        with torch.no_grad():
-            network.head.weight.mul_(HEAD_GAIN)
+        *hidden, last = _above_trunk(network)
+        for layer in hidden:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        last.reset_parameters()
+        if network.averages_slices:
+            with torch.no_grad():
+                last.weight.mul_(HEAD_GAIN)
+
+
+def _above_trunk(network: Classifier) -> list[nn.Conv2d | nn.Conv3d | nn.Linear]:
+    """The layers with weights that come after a trunk, the last one gives the scores."""
+    trunk = set(network.trunk.modules()) if network.trunk else set()
+    return [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear) and layer not in trunk
+    ]

@@ -17,9 +17,14 @@ Write = Callable[[Row], None]
 
 @contextmanager
 def metrics_log(
-    folder: Path, *, steps: int, tensorboard: bool = False, silent: bool = False
+    folder: Path,
+    *,
+    steps: int,
+    epochs: int = 0,
+    tensorboard: bool = False,
+    silent: bool = False,
 ) -> Iterator[Write]:
-    """Append rows to metrics.jsonl, after those of the first `steps` steps; others go.
+    """Append rows to metrics.jsonl, after those of so many steps and whole epochs; others go.
 
     Rows of kind `epoch` also become epochs.csv. With `tensorboard` all numbers go there too. A
     `silent` log, as of all processes but the first, writes nothing.
@@ -28,7 +33,11 @@ def metrics_log(
         yield lambda row: None
         return
     path = folder / "metrics.jsonl"
-    rows = [row for row in _read(path) if row["steps"] <= steps]
+    rows = [
+        row
+        for row in _read(path)
+        if row["steps"] <= steps and (row["kind"] == "step" or row["epoch"] <= epochs)
+    ]
     with whole_file(path) as file:
         file.writelines(_line(row) for row in rows)
     with path.open("ab") as file, _tensorboard(folder, steps, tensorboard) as show:

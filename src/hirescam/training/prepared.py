@@ -1,7 +1,8 @@
 """Prepared: scans on the network's grid and organs on its map, kept on disk between runs.
 
-Scans are int16 arrays that are mapped, not read; regions are some 2 kB each. Both are named by
-a hash of the content and the options that made them, so a cache can be shared by many runs.
+A scan is one compressed file of whole HU: that of a scan of whole HU gives the network's input
+bit for bit, any other is rounded by at most 0.5 HU. Regions are some 2 kB each. Both are named
+by a hash of the content and the options that made them, so a cache can be shared by many runs.
 """
 
 import hashlib
@@ -19,8 +20,8 @@ import numpy as np
 from hirescam.anatomy import ORGANS
 from hirescam.ct.files import read_volume
 from hirescam.ct.grid import Cells
+from hirescam.ct.packed import SUFFIX, write_packed
 from hirescam.ct.prepare import Preparation, place
-from hirescam.ct.whole_file import whole_file
 from hirescam.models.files import Model
 from hirescam.organs.files import read_organs
 from hirescam.organs.masks import OrganMasks
@@ -60,10 +61,8 @@ class Grid:
 
 def grid_of(model: Model, **regions: Any) -> Grid:
     """The grid of a model, whose cells lie where their receptive fields are centred."""
-    slices, group, *_ = model.preparation.input_shape
-    plane = model.network.cells
-    cells = Cells((group - 1) / 2, float(group), slices), plane, plane
-    return Grid(model.preparation, cells, **regions)
+    slices = model.preparation.input_shape[0]
+    return Grid(model.preparation, model.network.cells(slices), **regions)
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,12 @@ def prepare(case: Case, grid: Grid, cache: Path, *, with_organs: bool) -> Files:
     digest = known_digest(case.scan, cache / "digests")
     ingredients = [MADE_BY, digest, grid.preparation.model_dump(mode="json")]
     name = hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
-    voxels = cache / "scans" / f"{name}.npy"
+    voxels = cache / "scans" / f"{name}{SUFFIX}"
     if not voxels.exists():
         placed = place(read_volume(case.scan), grid.preparation).voxels
-        with whole_file(voxels) as file:
-            np.save(file, np.rint(placed).astype(np.int16), allow_pickle=False)
+        limits = np.iinfo(np.int16)
+        whole_hu = np.rint(placed).clip(limits.min, limits.max).astype(np.int16)
+        write_packed(whole_hu, voxels)
     return Files(voxels, _organs(case, digest, grid, cache) if with_organs else None)
 
 

@@ -1,16 +1,14 @@
-"""Scans: prepared scans as a network is trained on them, each turned as its visit says."""
+"""Scans: prepared scans with all that a training step needs to know of them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int16
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from hirescam.ct.prepare import network_input
-from hirescam.ct.volume import Volume
+from hirescam.ct.packed import read_packed
 from hirescam.regions.allowed import allowed_regions
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training.augment import Turn, exchanged, turned
@@ -19,18 +17,18 @@ from hirescam.training.order import Visit
 from hirescam.training.prepared import Files, Grid
 
 
-class Sample(NamedTuple):
-    """One scan as the network sees it; `seed` decides what else is random in its step."""
+class Reading(NamedTuple):
+    """One scan as it was read: its voxels still to be turned as `visit` says, all else is."""
 
-    x: Float[Tensor, "slice channel row column"]
+    visit: Visit
+    voxels: Int16[Tensor, "slices row column"]
     labels: Float[Tensor, "label"]
-    allowed: Bool[Tensor, "label map_slice map_row map_column"] | None
-    seed: int
+    allowed: Bool[Tensor, "label slice map_row map_column"] | None
 
 
 @dataclass(frozen=True, eq=False)
-class Scans(Dataset[Sample]):
-    """The prepared scans of one split; a visit picks and turns one.
+class Scans:
+    """The prepared scans of one split.
 
     Absent labels may look nowhere, or where their anatomy would have them lie; unknown ones
     anywhere, so that they cost nothing. With `exchange_sides` a flip from left to right
@@ -47,20 +45,22 @@ class Scans(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.cases)
 
-    def __getitem__(self, visit: Visit) -> Sample:
+    def read(
+        self, visit: Visit, memory: Int16[Tensor, "slices row column"] | None = None
+    ) -> Reading:
+        """Read the scan that `visit` picks, its voxels into `memory` if given."""
         case, files = self.cases[visit.index], self.files[visit.index]
         order = exchanged(list(self.anatomy), visit.turn if self.exchange_sides else Turn())
-        voxels = turned(np.load(files.voxels, mmap_mode="c"), visit.turn)
-        x = network_input(
-            Volume(np.ascontiguousarray(voxels), np.eye(4)), self.grid.preparation
-        )
+        if memory is None:
+            memory = torch.empty(self.grid.preparation.shape, dtype=torch.int16)
+        read_packed(files.voxels, out=memory.numpy())
         allowed = None
         if files.organs is not None:
             organs = turned(read_organs_on_map(files.organs, self.grid.map_shape), visit.turn)
             regions = allowed_regions(self._places(case), np.ascontiguousarray(organs))
             regions |= np.isnan(case.labels)[:, None, None, None]
             allowed = torch.from_numpy(regions[order])
-        return Sample(x, torch.from_numpy(case.labels[order]), allowed, visit.seed)
+        return Reading(visit, memory, torch.from_numpy(case.labels[order]), allowed)
 
     def _places(self, case: Case) -> Bool[np.ndarray, "label organ"]:
         if not self.absent_by_anatomy:

@@ -15,14 +15,16 @@ from hirescam.training.checkpointing import checkpointed
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Cases
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.deterministic import deterministic, sound_convolutions
-from hirescam.training.loop import Run, run_epochs
+from hirescam.training.deterministic import deterministic
+from hirescam.training.loop import run_epochs
 from hirescam.training.losses import ABSENT_MAY_LOOK
 from hirescam.training.metrics_log import metrics_log
 from hirescam.training.prepared import Grid, OnProgress, prepare_all
 from hirescam.training.resume import Progress, load_state
+from hirescam.training.run import Run
 from hirescam.training.run_folder import BEST, CHECKPOINT, open_run
 from hirescam.training.scans import Scans
+from hirescam.training.stop import hearing_signals
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -106,9 +108,8 @@ def _train_here(
     objective = assemble.objective(config, model.network, training.cases)
     optimiser = assemble.optimiser(config, model.network)
     with ExitStack() as borrowed:
-        borrowed.enter_context(deterministic(config.deterministic))
         if config.deterministic:
-            borrowed.enter_context(sound_convolutions(model.network))
+            borrowed.enter_context(deterministic(model.network))
         if config.save_memory:
             borrowed.enter_context(checkpointed(model.network))
         shared, _ = fabric.setup(objective, optimiser)
@@ -116,6 +117,7 @@ def _train_here(
         log = metrics_log(
             out,
             steps=progress.steps,
+            epochs=progress.epoch,
             tensorboard=config.tensorboard,
             silent=not fabric.is_global_zero,
         )
@@ -131,6 +133,7 @@ def _train_here(
             validation=validation,
             write=borrowed.enter_context(log),
             on_progress=on_progress,
+            told_to_stop=borrowed.enter_context(hearing_signals()),
         )
         run_epochs(run, progress)
     fabric.barrier()

@@ -17,6 +17,7 @@ from hirescam.cli.cohorts import (
     ThreadsOption,
     run_over,
 )
+from hirescam.cli.organs import OrgansOption, organs_of
 from hirescam.cli.progress import steps
 from hirescam.cli.reading import (
     AssumeHuOption,
@@ -61,6 +62,14 @@ def run(
     on_scan: Annotated[
         bool, Option("--on-scan", help="also write each map on the scan's own grid")
     ] = False,
+    organs: OrgansOption = "auto",
+    hide: Annotated[
+        list[str] | None,
+        Option(
+            "--hide-organ",
+            help="fill this organ with its surroundings, to check the maps (repeatable)",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, Option("--overwrite", help="replace an existing folder")
     ] = False,
@@ -107,6 +116,7 @@ def run(
         step("reading the scan")
         import hirescam
         from hirescam.ct.refusal import refusing
+        from hirescam.explanation import hide_organ
         from hirescam.home import demo_model_path
 
         volume = read(
@@ -130,9 +140,18 @@ def run(
         found = hirescam.explain(
             fast, volume, method=method.value, geometry=geometry.value, any_values=True
         )
+        step("finding organs")
+        masks = organs_of(volume, organs)
+        hidden = [hide_organ(fast, found, masks, name) for name in hide or []]
         step("writing the summary")
         folder = hirescam.write_summary(
-            found, out, labels=label, on_scan=on_scan, overwrite=overwrite
+            found,
+            out,
+            labels=label,
+            on_scan=on_scan,
+            organs=masks,
+            hidden=hidden,
+            overwrite=overwrite,
         )
     page = folder / "report.html"
     chosen = {name: found.probabilities[name] for name in label or found.labels}

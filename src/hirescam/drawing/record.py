@@ -9,9 +9,11 @@ from typing import Any
 
 from hirescam.drawing.colours import UNIT, Scale
 from hirescam.drawing.findings import Finding
-from hirescam.explanation import Explanation
+from hirescam.drawing.organ_record import hidden_record, masks_record, shares_record
+from hirescam.explanation import Explanation, HiddenOrgan, OrganShares
+from hirescam.organs.masks import OrganMasks
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 DISCLAIMER = "For research, not for diagnosis."
 
 
@@ -26,6 +28,10 @@ def record(
     rows: Sequence[Finding],
     scale: Scale,
     names: Mapping[str, Mapping[str, str]],
+    *,
+    organs: OrganMasks | None = None,
+    shares: OrganShares | None = None,
+    hidden: Sequence[HiddenOrgan] = (),
 ) -> dict[str, Any]:
     """All numbers of a summary; `names` gives the files written for each label."""
     made_by = asdict(found.provenance)
@@ -49,13 +55,20 @@ def record(
             "unit": UNIT,
         },
         "colour_limit": scale.limit,
+        "organs": masks_record(organs, shares),
         "findings": [
-            _of_one(row, found.provenance.method, dict(names[row.label])) for row in rows
+            _of_one(row, found.provenance.method)
+            | {
+                "organs": shares_record(shares, row.label),
+                "hidden_organs": hidden_record(hidden, row.label),
+                "files": dict(names[row.label]),
+            }
+            for row in rows
         ],
     }
 
 
-def _of_one(row: Finding, method: str, names: dict[str, str]) -> dict[str, Any]:
+def _of_one(row: Finding, method: str) -> dict[str, Any]:
     verdict = row.guarantee
     return {
         "label": row.label,
@@ -78,5 +91,4 @@ def _of_one(row: Finding, method: str, names: dict[str, str]) -> dict[str, Any]:
             "holds_for_method": verdict.holds_for(method),
             "sentence": verdict.sentence(method),
         },
-        "files": names,
     }

@@ -8,11 +8,14 @@ from hirescam.drawing.colours import Scale, shared_scale
 from hirescam.drawing.findings import Finding, findings
 from hirescam.drawing.folder import whole_folder
 from hirescam.drawing.montage import montage
+from hirescam.drawing.organ_record import ORGANS_FILE
 from hirescam.drawing.page import data_uri, page
 from hirescam.drawing.record import record
 from hirescam.drawing.stage import build_stage
-from hirescam.explanation import Explanation
+from hirescam.explanation import Explanation, HiddenOrgan
 from hirescam.export.nifti import write_map_nifti
+from hirescam.organs.files import save_organs
+from hirescam.organs.masks import OrganMasks
 
 Files = dict[str, str]
 """The files of one finding by kind, relative to the folder."""
@@ -26,6 +29,8 @@ def write_summary(
     overwrite: bool = False,
     labels: Sequence[str] | None = None,
     pages: bool = True,
+    organs: OrganMasks | None = None,
+    hidden: Sequence[HiddenOrgan] = (),
 ) -> Path:
     """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
 
@@ -33,20 +38,24 @@ def write_summary(
     one is complete. `on_scan` adds every map on the scan's own grid, for looking. `labels`
     chooses which findings are written; the colours' scale is that of all labels either way.
     Without `pages` there is no report.html and no picture: numbers and maps, for programs.
+    `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
+    `hidden` adds what hiding some of them did.
 
     Raises `WriteError` if the disk refuses or `out` may not be replaced, `TargetError` for an
     unknown label.
     """
     rows = findings(found, labels)
     scale = shared_scale(found.raw_maps)
+    shares = None if organs is None else found.by_organ(organs)
     names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
     with whole_folder(Path(out), overwrite=overwrite) as folder:
         _write_maps(found, rows, names, folder)
         if pages:
             _write_pages(found, rows, scale, names, folder)
-        numbers = json.dumps(
-            record(found, rows, scale, names), indent=1, ensure_ascii=False, allow_nan=False
-        )
+        if organs is not None:
+            save_organs(organs, folder / ORGANS_FILE)
+        told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
+        numbers = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "summary.json").write_text(numbers + "\n", encoding="utf-8")
     return Path(out)
 

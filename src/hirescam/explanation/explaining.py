@@ -54,14 +54,14 @@ def explain(
     seen = capture(network, x)
     verdicts, offsets = audit_each(seen, network.scores)
     with torch.no_grad():
-        slice_scores = network.slice_scores(seen.activation)[0]
+        slice_scores = network.slice_scores(seen.activation)
     maps = MAPS[method](seen)[0]
     _refuse_nonsense(seen.scores, maps)
     return Explanation(
         labels=model.labels,
         logits=_array(seen.scores[0]),
         offsets=_array(offsets[0]),
-        slice_logits=_array(slice_scores),
+        slice_logits=None if slice_scores is None else _array(slice_scores[0]),
         raw_maps=_array(maps),
         affine=cell_affine(_cells(model, maps.shape[1:], geometry), placed.affine),
         verdicts=verdicts,
@@ -95,12 +95,10 @@ def _cells(
     model: Model, shape: tuple[int, ...], geometry: Geometry
 ) -> tuple[Cells, Cells, Cells]:
     """Where the map's cells lie on the placed scan's slices, rows and columns."""
-    slices, rows, _columns = shape
-    group = model.preparation.group
-    plane = model.network.cells
     if geometry == "published":
-        plane = tiled_cells(rows, model.preparation.shape[1])
-    return Cells((group - 1) / 2, float(group), slices), plane, plane
+        slices, rows, columns = map(tiled_cells, shape, model.preparation.shape)
+        return slices, rows, columns
+    return model.network.cells(model.preparation.input_shape[0])
 
 
 def _refuse_nonsense(scores: Tensor, maps: Tensor) -> None:

@@ -88,14 +88,15 @@ def hide_organ(model: Model, found: Explanation, organs: OrganMasks, organ: str)
     what its walls are made of, which a network may take for disease: read labels of dense lung
     with that in mind.
 
-    Raises `TargetError` for an organ that has no voxel, `ModelError` for another model than the
-    one that was explained, `ShapeError` for organs of another scan.
+    Raises `TargetError` for an organ that has no voxel, or where there are no masks,
+    `ModelError` for another model than the one that was explained, `ShapeError` for organs of
+    another scan.
     """
     if model.sha256 != found.provenance.model_sha256:
         raise ModelError(
             f"model {model.card.name!r} is not the one that was explained: give that one"
         )
-    _check_present(organs, organ)
+    organs = _present(organs, organ)
     shares = found.by_organ(organs)
     hidden = without_organ(found.placed, organs, organ, model.preparation)
     network = model.network
@@ -124,10 +125,14 @@ def without_organ(
     return Volume(filled_from_around(placed.voxels, wider), placed.affine, placed.repairs)
 
 
-def _check_present(organs: OrganMasks, organ: str) -> None:
+def _present(organs: OrganMasks | None, organ: str) -> OrganMasks:
+    """The masks, in which the organ has a voxel."""
+    if organs is None:
+        raise TargetError(f"no masks say where {organ!r} lies: find organs first")
     sizes = np.bincount(organs.codes.ravel(), minlength=len(organs.organs) + 1)
     there = [name for code, name in enumerate(organs.organs, start=1) if sizes[code]]
     if organ not in there:
         raise TargetError(
             f"no organ {organ!r} can be hidden: the masks hold {', '.join(there) or 'none'}"
         )
+    return organs

@@ -1,0 +1,35 @@
+"""Organs for a scan, as an option asks for them: found in it, taken from a file, or none."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from hirescam.errors import ReadError
+
+if TYPE_CHECKING:
+    from hirescam.ct.volume import Volume
+    from hirescam.organs.masks import OrganMasks
+
+OrgansOption = Annotated[
+    str,
+    Option(help="organs to name places by: auto finds them, none does without, or a NIfTI"),
+]
+
+
+def organs_of(volume: "Volume", asked: str) -> "OrganMasks | None":
+    """Masks on the scan's grid; a file is one that `hirescam segment` wrote."""
+    if asked == "none":
+        return None
+    if asked == "auto":
+        from hirescam.organs.segment import segment_organs
+
+        return segment_organs(volume)
+    from hirescam.organs.files import read_organs
+
+    if not Path(asked).is_file():
+        raise ReadError(
+            f"{asked}: there is no such file of masks: give one that `hirescam segment` wrote, "
+            f"auto or none"
+        )
+    return read_organs(asked)

@@ -42,7 +42,9 @@ def test_the_paper_s_network_has_the_paper_s_parameters():
 def test_the_cells_of_the_paper_s_network_lie_at_their_receptive_fields_centres():
     with torch.device("meta"):
         network = AxialNet()
-    assert network.cells.centres.tolist() == [128, 160, 192, 224, 256, 288]
+    slices, rows, columns = network.cells(135)
+    assert rows.centres.tolist() == columns.centres.tolist() == [128, 160, 192, 224, 256, 288]
+    assert slices.centres.tolist() == list(range(1, 405, 3))
 
 
 def test_the_forward_pass_is_the_published_one(network, x):

@@ -31,7 +31,8 @@ class Outcomes:
 
     `truth` is 1, 0, or NaN where it is not known. `organ_ious` has a value per threshold of
     `THRESHOLDS`. `outside` is the evidence of either sign that lies outside the allowed region,
-    `evidence` all of it, both as sums of the raw map.
+    `evidence` all of it, both as sums of the raw map. A network that does not score single
+    slices has none in `slice_scores`.
     """
 
     scans: tuple[str, ...]
@@ -79,7 +80,9 @@ def outcome(
     network = model.network
     seen = capture(network, x[None].to(next(network.parameters()).device))
     with torch.no_grad():
-        slice_scores = network.slice_scores(seen.activation)[0]
+        slice_scores = network.slice_scores(seen.activation)
+    if slice_scores is None:
+        slice_scores = seen.scores.new_empty(1, len(model.labels), 0)
     maps = np.stack([_array(MAPS[method](seen)[0]) for method in METHODS])
     allowed = regions.allowed()
     absent = ~regions.present
@@ -94,7 +97,7 @@ def outcome(
         labels=model.labels,
         truth=truth[None],
         logits=_array(seen.scores),
-        slice_scores=_array(slice_scores)[None],
+        slice_scores=_array(slice_scores),
         organ_ious=ious[None].astype(np.float32),
         evidence=evidence[None].astype(np.float32),
         outside=outside[None].astype(np.float32),

@@ -1,6 +1,6 @@
 """Accelerate: a model made fast for inference by memory layout, precision and compiler.
 
-Only the features change; the head, the scores and the maps stay in float32, so that a map
+Only features of slices change; the head, the scores and the maps stay in float32, so that a map
 still adds up to the score that is reported.
 """
 
@@ -10,6 +10,8 @@ from typing import Literal
 
 import torch
 
+from hirescam.errors import ModelError
+from hirescam.models.classifier import SliceFeatures
 from hirescam.models.files import Model
 
 Precision = Literal["fp32", "bf16"]
@@ -26,14 +28,20 @@ def accelerate(
     scan and needs a C++ compiler. The features of the copy give no gradients.
     """
     network = copy.deepcopy(model.network).to(device).eval().requires_grad_(False)
-    features = network.features
-    for parameter in features.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
-    features.to(DTYPES[precision]).inference_only = True
-    if compile:
-        for part in (features.trunk, features.neck):
-            part.compile(options={"freezing": True})
+    parts = [part for part in network.modules() if isinstance(part, SliceFeatures)]
+    if not parts and (compile or precision != "fp32"):
+        raise ModelError(
+            f"{model.card.architecture} has no 2D part that could be compiled or run in "
+            f"{precision}: use fp32 without compiling"
+        )
+    for part in parts:
+        for parameter in part.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.to(memory_format=torch.channels_last)
+        part.to(DTYPES[precision]).inference_only = True
+        if compile:
+            part.trunk.compile(options={"freezing": True})
+            part.neck.compile(options={"freezing": True})
     return replace(
         model, network=network, precision=precision + (" compiled" if compile else "")
     )

@@ -3,27 +3,36 @@
 Draelos and Carin, arXiv:2011.08891, section 4: ResNet-18, four unpadded convolutions down
 to 16 features, and one fully connected layer shared by all slice groups. Because that layer
 is the only one after the features, HiResCAM of the features is exact.
+
+Its published ablations are arguments: `pool="max"` is MaxPool, `neck=()` NoCustomConv. So are
+ours: `padding=1` keeps the trunk's cells, which cover the whole slice, and `trunk` names
+another network for slices.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hirescam.ct.grid import Cells, receptive_cells
 from hirescam.errors import ModelError
-from hirescam.models.backbone import ResNetTrunk, windows
-from hirescam.models.classifier import Classifier, SliceFeatures
+from hirescam.models.classifier import Classifier, Features, SliceFeatures
+from hirescam.models.layers import custom_convolutions
+from hirescam.models.trunks import build_trunk
+
+POOLS: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "max": torch.amax}
 
 
 class AxialNet(Classifier):
     """The paper's network; smaller `widths`, `blocks` and `side` make a small one.
 
     The head works in float32 whatever the precision of the features, so that maps and scores
-    agree.
+    agree. With `pool="max"` a score is that of its highest slice group: not affine, and without
+    maps in closed form.
     """
+
+    features: SliceFeatures
+    head: nn.Conv3d
 
     def __init__(
         self,
@@ -34,40 +43,34 @@ class AxialNet(Classifier):
         blocks: Sequence[int] = (2, 2, 2, 2),
         neck: Sequence[int] = (64, 32, 16, 16),
         channels: int = 3,
+        trunk: str = "ResNet",
+        padding: int = 0,
+        pool: str = "mean",
     ):
         super().__init__()
-        trunk = ResNetTrunk(tuple(widths), tuple(blocks), channels)
-        sizes = [widths[-1], *neck]
-        layers = [
-            layer
-            for before, after in pairwise(sizes)
-            for layer in (nn.Conv2d(before, after, 3), nn.ReLU(inplace=True))
-        ]
-        self.side = side
-        self.features = SliceFeatures(trunk, nn.Sequential(*layers))
-        count = self.cells.count
-        if count < 1:
-            raise ModelError(f"slices of {side} pixels are too small for this AxialNet")
-        self.head = nn.Conv3d(sizes[-1], labels, kernel_size=(1, count, count))
+        if pool not in POOLS:
+            raise ModelError(f"pool is {pool!r}, expected one of {', '.join(POOLS)}")
+        self.side, self.channels = side, channels
+        self.pool, self.averages_slices = pool, pool == "mean"
+        slices = build_trunk(trunk, tuple(widths), tuple(blocks), channels)
+        self.features = SliceFeatures(slices, nn.Identity())
+        of_trunk = self.feature_shape()[0]
+        self.features.neck = custom_convolutions((of_trunk, *neck), padding=padding)
+        count, _, rows, columns = self.feature_shape()
+        self.head = nn.Conv3d(count, labels, kernel_size=(1, rows, columns))
 
-    @property
-    def cells(self) -> Cells:
-        return receptive_cells(windows(self.features), self.side)
+    def scores(self, features: Features) -> Float[Tensor, "batch label"]:
+        return POOLS[self.pool](self.slice_scores(features), dim=2)
 
-    def scores(
-        self, features: Float[Tensor, "batch feature slice row column"]
-    ) -> Float[Tensor, "batch label"]:
-        return self.slice_scores(features).mean(dim=2)
-
-    def slice_scores(
-        self, features: Float[Tensor, "batch feature slice row column"]
-    ) -> Float[Tensor, "batch label slice"]:
+    def slice_scores(self, features: Features) -> Float[Tensor, "batch label slice"]:
         with torch.autocast(features.device.type, enabled=False):
             return self.head(features.float()).flatten(2)
 
     def label_maps(
-        self, features: Float[Tensor, "batch feature slice row column"]
-    ) -> Float[Tensor, "batch label slice row column"]:
-        """HiResCAM of every label in closed form: what each place adds to its scan's score."""
+        self, features: Features
+    ) -> Float[Tensor, "batch label slice row column"] | None:
+        """What each place adds to its scan's score."""
+        if not self.averages_slices:
+            return None
         weight = self.head.weight.squeeze(2) / features.shape[2]
         return torch.einsum("bfshw,lfhw->blshw", features.float(), weight)

@@ -5,7 +5,6 @@ learning for image recognition", CVPR 2016.
 """
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,7 +13,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hirescam.ct.grid import Window
 from hirescam.errors import ModelError
 
 IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
@@ -22,6 +20,8 @@ IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.p
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions beside an identity, or a 1×1 convolution where the size changes."""
+
+    expansion = 1
 
     def __init__(self, channels: int, width: int, stride: int):
         super().__init__()
@@ -44,8 +44,38 @@ class BasicBlock(nn.Module):
         return self.relu(self.bn2(self.conv2(out)).add_(kept))
 
 
+class Bottleneck(nn.Module):
+    """A 3×3 convolution between two of 1×1, the last of them to four times the width."""
+
+    expansion = 4
+
+    def __init__(self, channels: int, width: int, stride: int):
+        super().__init__()
+        out = width * self.expansion
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or channels != out:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)
+            )
+
+    def forward(
+        self, x: Float[Tensor, "image channel row column"]
+    ) -> Float[Tensor, "image width row_ column_"]:
+        kept = x if self.downsample is None else self.downsample(x)
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        return self.relu(self.bn3(self.conv3(out)).add_(kept))
+
+
 class ResNetTrunk(nn.Module):
-    """A ResNet of basic blocks without its pooling and its classifier.
+    """A ResNet without its pooling and its classifier.
 
     The defaults are ResNet-18: 3 channels in, 512 out, one cell every 32 pixels.
     """
@@ -55,6 +85,7 @@ class ResNetTrunk(nn.Module):
         widths: tuple[int, ...] = (64, 128, 256, 512),
         blocks: tuple[int, ...] = (2, 2, 2, 2),
         channels: int = 3,
+        block: type[BasicBlock | Bottleneck] = BasicBlock,
     ):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 7, stride=2, padding=3, bias=False)
@@ -63,10 +94,10 @@ class ResNetTrunk(nn.Module):
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         before = widths[0]
         for number, (width, depth) in enumerate(zip(widths, blocks, strict=True), start=1):
-            first = BasicBlock(before, width, stride=1 if number == 1 else 2)
-            rest = (BasicBlock(width, width, stride=1) for _ in range(depth - 1))
+            first = block(before, width, stride=1 if number == 1 else 2)
+            before = width * block.expansion
+            rest = (block(before, width, stride=1) for _ in range(depth - 1))
             self.add_module(f"layer{number}", nn.Sequential(first, *rest))
-            before = width
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -77,25 +108,6 @@ class ResNetTrunk(nn.Module):
         for stage in self.children():
             x = stage(x)
         return x
-
-
-def windows(network: nn.Module) -> Iterator[Window]:
-    """What each convolution and pooling on the network's main path sees, in order.
-
-    A shortcut beside a residual block has the same cell centres, so it is passed over.
-    """
-    for name, module in network.named_modules():
-        if "downsample" not in name and isinstance(module, nn.Conv2d | nn.MaxPool2d):
-            kernel, stride, padding, dilation = (
-                value if isinstance(value, int) else int(value[0])
-                for value in (
-                    module.kernel_size,
-                    module.stride,
-                    module.padding,
-                    module.dilation,
-                )
-            )
-            yield Window(kernel, stride, padding, dilation)
 
 
 def load_imagenet(trunk: ResNetTrunk, path: str | Path | None = None) -> None:

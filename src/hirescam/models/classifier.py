@@ -7,7 +7,11 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hirescam.ct.grid import Cells
+from hirescam.ct.grid import Cells, Window, receptive_cells
+from hirescam.errors import ModelError
+from hirescam.models.geometry import output_shape, windows
+
+Features = Float[Tensor, "batch feature slice row column"]
 
 
 class SliceFeatures(nn.Module):
@@ -43,15 +47,20 @@ class SliceFeatures(nn.Module):
 
 
 class Classifier(nn.Module, ABC):
-    """A network of two parts: features of slice groups, and scores from them.
+    """A network of two parts: features with a place in the scan, and scores from them.
 
-    Input is (batch, slice, channel, row, column) as `Preparation` makes it; output is one logit
-    per label.
+    Input is (batch, slice, channel, row, column) as `Preparation` makes it, slices of `side`
+    pixels in groups of `channels`; output is one logit per label. A network says more of itself
+    where it can: scores of single slices, and maps without a gradient.
     """
 
     channel_axis = 2  # of the input; slices come before
-    features: SliceFeatures
-    head: nn.Conv3d | nn.Linear
+    grouped = True  # whether the features begin with slice groups, not with single slices
+    averages_slices = False  # whether a score is the mean of its slice scores
+    side: int
+    channels: int
+    features: nn.Module
+    head: nn.Module
 
     @property
     def explained_layer(self) -> nn.Module:
@@ -59,21 +68,56 @@ class Classifier(nn.Module, ABC):
         return self.features
 
     @property
-    @abstractmethod
-    def cells(self) -> Cells:
-        """Where the features' cells lie on a slice, along its rows and likewise its columns."""
+    def trunk(self) -> nn.Module | None:
+        """The 2D network through which each slice group goes first, if there is one."""
+        parts = (part for part in self.features.modules() if isinstance(part, SliceFeatures))
+        return next((part.trunk for part in parts), None)
+
+    def cells(self, slices: int) -> tuple[Cells, Cells, Cells]:
+        """Where features of so many slice groups lie along the scan's slices, rows, columns."""
+        group = self.channels if self.grouped else 1
+        along_slices = Window(group, stride=group), *windows(self.features, "slice")
+        return (
+            receptive_cells(along_slices, slices * self.channels),
+            receptive_cells(windows(self.features, "row"), self.side),
+            receptive_cells(windows(self.features, "column"), self.side),
+        )
+
+    def feature_shape(self, slices: int = 1) -> tuple[int, int, int, int]:
+        """Features, slices, rows and columns of what is explained, without running anything.
+
+        Raises `ModelError` where the scan is too small, or where the layers do not tell where
+        its cells lie.
+        """
+        left, rows, columns = (axis.count for axis in self.cells(slices))
+        if min(left, rows, columns) < 1:
+            raise ModelError(
+                f"{slices} slice groups of {self.side} pixels are too small for this "
+                f"{type(self).__name__}: {left} × {rows} × {columns} cells would be left"
+            )
+        of_scan = slices, self.channels, self.side, self.side
+        features, *found = output_shape(self.features, of_scan)
+        if found != [left, rows, columns]:
+            raise ModelError(
+                f"{' × '.join(map(str, found))} cells come, the layers one after another would "
+                f"leave {left} × {rows} × {columns}: give the trunk an attribute `windows` that "
+                f"says what its cells see"
+            )
+        return features, left, rows, columns
 
     @abstractmethod
-    def scores(
-        self, features: Float[Tensor, "batch feature slice row column"]
-    ) -> Float[Tensor, "batch label"]:
+    def scores(self, features: Features) -> Float[Tensor, "batch label"]:
         """Score of each label: the part of the network above the explained layer."""
 
-    @abstractmethod
-    def slice_scores(
-        self, features: Float[Tensor, "batch feature slice row column"]
-    ) -> Float[Tensor, "batch label slice"]:
-        """Score of each label on each slice group."""
+    def slice_scores(self, features: Features) -> Float[Tensor, "batch label slice"] | None:
+        """Score of each label on each slice group; None of a network that has none."""
+        return None
+
+    def label_maps(
+        self, features: Features
+    ) -> Float[Tensor, "batch label slice row column"] | None:
+        """HiResCAM of every label in closed form; None where scores are not affine."""
+        return None
 
     def forward(
         self, x: Float[Tensor, "batch slice channel row column"]

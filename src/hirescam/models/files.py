@@ -9,7 +9,6 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +20,8 @@ from safetensors.torch import save_file
 import hirescam
 from hirescam.ct.prepare import Preparation
 from hirescam.errors import ModelError, WriteError
+from hirescam.models.architectures import Arguments, build, fitted
 from hirescam.models.classifier import Classifier
-
-ARCHITECTURES = {"AxialNet": "hirescam.models.axialnet:AxialNet"}
-MOST_PARAMETERS = 10**9
 
 
 class Card(BaseModel):
@@ -35,7 +32,7 @@ class Card(BaseModel):
     format: Literal[1] = 1
     name: str
     architecture: str
-    arguments: dict[str, int | tuple[int, ...]]
+    arguments: Arguments
     labels: tuple[str, ...]
     preparation: Preparation
     trained_on: str
@@ -74,12 +71,7 @@ def new_model(
     notes: tuple[str, ...] = (),
 ) -> Model:
     """A model with freshly initialised weights, sized for its labels and its preparation."""
-    given = dict(arguments or {})
-    given |= {
-        "labels": len(labels),
-        "side": preparation.shape[1],
-        "channels": preparation.group,
-    }
+    given = dict(arguments or {}) | fitted(architecture, len(labels), preparation)
     card = Card(
         name=name,
         architecture=architecture,
@@ -168,14 +160,7 @@ def _claimed_format(header: str) -> object:
 
 
 def _build(card: Card) -> Classifier:
-    if card.architecture not in ARCHITECTURES:
-        raise ModelError(
-            f"architecture {card.architecture!r} is unknown, expected one of "
-            f"{', '.join(ARCHITECTURES)}: upgrade hirescam, or check the model file"
-        )
-    module, _, name = ARCHITECTURES[card.architecture].partition(":")
-    wanted = {"labels": len(card.labels), "side": card.preparation.shape[1]}
-    wanted["channels"] = card.preparation.group
+    wanted = fitted(card.architecture, len(card.labels), card.preparation)
     for argument, value in wanted.items():
         if card.arguments.get(argument) != value:
             raise ModelError(
@@ -184,13 +169,4 @@ def _build(card: Card) -> Classifier:
             )
     if len(set(card.labels)) < len(card.labels):
         raise ModelError("two labels of the model have the same name: rename one")
-    try:
-        with torch.device("meta"):  # count before allocating
-            sketch = getattr(import_module(module), name)(**card.arguments)
-        if sum(parameter.numel() for parameter in sketch.parameters()) > MOST_PARAMETERS:
-            raise ModelError(f"the network would have over {MOST_PARAMETERS:,} parameters")
-        return getattr(import_module(module), name)(**card.arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(
-            f"{card.architecture} cannot be built with {card.arguments}: {error}"
-        ) from error
+    return build(card.architecture, card.arguments)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hirescam.errors import ModelError
+from hirescam.models.architectures import ARCHITECTURES
 from hirescam.models.files import load_model
 
 AUDITED_SLICES = 2
@@ -20,9 +21,9 @@ def network_and_input(
 ) -> tuple[nn.Module, Float[Tensor, "batch ..."]]:
     """The network of a model file or of `package.module:build`, and an input for it.
 
-    A model file needs no input of the user's: noise of its own shape, a few slice groups long,
-    does. `build` is the user's own code: it is imported and called, and gives a network, or a
-    network and an input.
+    A model file needs no input of the user's: noise of its own shape does, a few slice groups
+    long where it takes any number. `build` is the user's own code: it is imported and called,
+    and gives a network, or a network and an input.
     """
     is_model = Path(subject).is_file() or ":" not in subject
     network, example = _of_model(subject) if is_model else _built(subject)
@@ -38,7 +39,9 @@ def network_and_input(
 
 def _of_model(path: str) -> tuple[nn.Module, Tensor | None]:
     model = load_model(path)
-    shape = (1, AUDITED_SLICES, *model.preparation.input_shape[1:])
+    slices, *each = model.preparation.input_shape
+    one_length = ARCHITECTURES[model.card.architecture].one_length
+    shape = (1, slices if one_length else AUDITED_SLICES, *each)
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     return model.network, noise - model.preparation.mean
 

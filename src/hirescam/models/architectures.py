@@ -1,0 +1,65 @@
+"""Architectures by name: which networks a model file can hold, and what sizes each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from hirescam.ct.prepare import Preparation
+from hirescam.errors import ModelError
+from hirescam.models.classifier import Classifier
+
+MOST_PARAMETERS = 10**9
+Arguments = dict[str, int | str | tuple[int, ...]]
+"""What a network is built with, as a model's card or a config says it."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Where a network's class is, and whether it takes scans of one length only."""
+
+    where: str
+    one_length: bool = False
+
+
+ARCHITECTURES = {
+    "AxialNet": Architecture("axialnet:AxialNet"),
+    "BodyCAM": Architecture("bodycam:BodyCAM"),
+    "CTNet": Architecture("ctnet:CTNet", one_length=True),
+    "BodyConv": Architecture("bodyconv:BodyConv", one_length=True),
+    "3DConv": Architecture("conv3d:Conv3DNet", one_length=True),
+}
+
+
+def fitted(architecture: str, labels: int, preparation: Preparation) -> dict[str, int]:
+    """The arguments that labels and preparation decide."""
+    slices, channels, side, _ = preparation.input_shape
+    sizes = {"labels": labels, "side": side, "channels": channels}
+    return sizes | ({"slices": slices} if _known(architecture).one_length else {})
+
+
+def build(architecture: str, arguments: Mapping[str, Any]) -> Classifier:
+    """A network with freshly initialised weights. Raises `ModelError` if it cannot be."""
+    module, _, name = _known(architecture).where.partition(":")
+    network = getattr(import_module(f"hirescam.models.{module}"), name)
+    try:
+        with torch.device("meta"):  # count before allocating
+            sketch = network(**arguments)
+        if sum(parameter.numel() for parameter in sketch.parameters()) > MOST_PARAMETERS:
+            raise ModelError(f"the network would have over {MOST_PARAMETERS:,} parameters")
+        return network(**arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{architecture} cannot be built with {dict(arguments)}: {error}"
+        ) from error
+
+
+def _known(architecture: str) -> Architecture:
+    if architecture not in ARCHITECTURES:
+        raise ModelError(
+            f"architecture {architecture!r} is unknown, expected one of "
+            f"{', '.join(ARCHITECTURES)}: upgrade hirescam, or check the model file"
+        )
+    return ARCHITECTURES[architecture]

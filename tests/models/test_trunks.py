@@ -1,0 +1,97 @@
+"""Trunks: torchvision's names, and networks of one's own."""
+
+import pytest
+import torch
+from torch import nn
+
+from hirescam.ct.grid import Window
+from hirescam.errors import ModelError
+from hirescam.models.axialnet import AxialNet
+from hirescam.models.files import load_model, new_model, save_model
+from hirescam.models.geometry import output_shape
+from hirescam.models.trunks import TRUNKS, build_trunk
+from make_classifiers import LABELS, PREPARATION, scan_input
+
+RESNET_50 = (64, 128, 256, 512), (3, 4, 6, 3), 3
+
+
+class TwoScales(nn.Module):
+    """Two paths of different strides side by side, which no list of layers can tell."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.fine = nn.Sequential(nn.Conv2d(channels, 3, 3, 2, 1), nn.Conv2d(3, 3, 3, 2, 1))
+        self.coarse = nn.Conv2d(channels, 2, 5, 4, 2)
+
+    def forward(self, x):
+        return torch.cat([self.fine(x), self.coarse(x)], dim=1).relu()
+
+
+def test_a_trunk_of_bottlenecks_is_torchvision_s_resnet_50():
+    with torch.device("meta"):
+        trunk = build_trunk("ResNetBottleneck", *RESNET_50)
+    assert sum(p.numel() for p in trunk.parameters()) == 23_508_032
+    assert {"layer1.0.downsample.0.weight", "layer4.2.bn3.bias"} <= set(trunk.state_dict())
+    assert output_shape(trunk, (3, 420, 420)) == (2048, 14, 14)
+
+
+def test_a_trunk_of_basic_blocks_is_torchvision_s_resnet_34():
+    with torch.device("meta"):
+        trunk = build_trunk("ResNet", *RESNET_50)
+    assert sum(p.numel() for p in trunk.parameters()) == 21_284_672
+
+
+@pytest.fixture
+def own_trunk(monkeypatch):
+    def build(widths, blocks, channels):
+        trunk = TwoScales(channels)
+        trunk.windows = Window(3, 2, 1), Window(3, 2, 1)
+        return trunk
+
+    monkeypatch.setitem(TRUNKS, "two scales", build)
+
+
+def test_a_trunk_of_one_s_own_makes_a_model_that_is_saved_and_read(own_trunk, tmp_path):
+    model = new_model(
+        name="own",
+        labels=LABELS,
+        preparation=PREPARATION,
+        trained_on="nothing",
+        arguments={"trunk": "two scales", "neck": (4,)},
+    )
+    assert model.network.cells(18)[1].centres[:3].tolist() == [4, 8, 12]
+    assert model.network.feature_shape(18) == (4, 18, 26, 26)
+    loaded = load_model(save_model(model, tmp_path / "own.model"))
+    x = scan_input()
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.network(x), model.network.eval()(x))
+
+
+def test_a_trunk_whose_cells_cannot_be_told_from_its_layers_says_so(monkeypatch):
+    monkeypatch.setitem(TRUNKS, "silent", lambda *sizes: TwoScales(3))
+    with pytest.raises(ModelError, match="give the trunk an attribute `windows`"):
+        AxialNet(trunk="silent", side=112)
+
+
+def test_an_unknown_trunk_says_how_to_add_it():
+    with pytest.raises(ModelError, match=r"trunk 'mine' is unknown.*TRUNKS\['mine'\] = build"):
+        AxialNet(trunk="mine")
+
+
+def test_an_unknown_pooling_is_refused():
+    with pytest.raises(ModelError, match="pool is 'sum', expected one of mean, max"):
+        AxialNet(pool="sum")
+
+
+def test_a_scan_that_is_too_small_is_refused():
+    with pytest.raises(ModelError, match=r"1 slice groups of 128 pixels.* 1 × -4 × -4 cells"):
+        AxialNet(side=128)
+
+
+def test_asking_for_a_shape_leaves_a_network_as_it_was():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert output_shape(network, (3, 9, 8)) == (4, 7, 6)
+    assert network.training
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name])

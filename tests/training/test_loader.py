@@ -31,7 +31,7 @@ def scans(tmp_path_factory):
 
 
 def drawn(scans, threads):
-    order = list(np.random.default_rng(0).integers(len(scans), size=40))
+    order = np.random.default_rng(0).integers(len(scans), size=40).tolist()
     chosen = list(visits(order, seed=3, epoch=0, augment=True))
     with loading(scans, chosen, device=CPU, threads=threads) as samples:
         return [(s.visit, s.x.clone(), s.labels, s.allowed) for s in samples]

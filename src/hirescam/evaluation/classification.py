@@ -23,10 +23,15 @@ def classification(outcomes: Outcomes, *, draws: int = 1000) -> list[Row]:
     ]
 
 
-def median_auroc(outcomes: Outcomes, *, draws: int = 1000) -> Interval:
-    """Median over the labels, as the paper's tables 1 and 6 report it."""
+def median_auroc(*of_models: Outcomes, draws: int = 1000) -> Interval:
+    """Median over the labels, as the paper's tables 1 and 6 report it.
+
+    Of several models on the same scans it is the mean of their medians.
+    """
     return bootstrap(
-        lambda scans: _median_auroc(outcomes, scans), len(outcomes.scans), draws=draws
+        lambda scans: float(np.mean([_median_auroc(each, scans) for each in of_models])),
+        len(of_models[0].scans),
+        draws=draws,
     )
 
 

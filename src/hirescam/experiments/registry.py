@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hirescam.experiments.tables import Table
 
 EXPERIMENTS = {
+    "table1": "networks and ablations, what they find and where they look",
     "table2": "the mask loss, by Grad-CAM and by HiResCAM",
     "shortcut": "a planted marker, and what a mask loss can do about it",
 }

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hirescam.errors import ModelError
 from hirescam.models.architectures import ARCHITECTURES
-from hirescam.models.files import load_model
+from hirescam.models.files import Model, load_model
 
 AUDITED_SLICES = 2
 
@@ -39,11 +39,16 @@ def network_and_input(
 
 def _of_model(path: str) -> tuple[nn.Module, Tensor | None]:
     model = load_model(path)
+    return model.network, example_input(model)
+
+
+def example_input(model: Model) -> Float[Tensor, "1 slice channel row column"]:
+    """Noise of the shape that a model wants, a few slice groups long where any number does."""
     slices, *each = model.preparation.input_shape
     one_length = ARCHITECTURES[model.card.architecture].one_length
     shape = (1, slices if one_length else AUDITED_SLICES, *each)
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    return model.network, noise - model.preparation.mean
+    return noise - model.preparation.mean
 
 
 def _built(subject: str) -> tuple[nn.Module, Tensor | None]:

@@ -1,0 +1,51 @@
+"""Table 1 on a handful of chests: every network is trained, judged and put beside the paper."""
+
+import pytest
+
+from hirescam.experiments import table1
+
+CHESTS = 7  # at least one in each split
+
+
+@pytest.fixture(scope="module")
+def tabled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("table1")
+    scale = table1.Scale(chests=CHESTS, epochs=1, seeds=(0,))
+    return table1.run(folder / "data", folder / "out", scale=scale)
+
+
+def test_table_1_has_the_papers_rows_beside_the_papers_numbers(tabled):
+    rows = tabled.rows
+    assert [row["network"] for row in rows] == list(table1.PAPER)
+    for row in rows:
+        auroc, gradcam, hirescam = table1.PAPER[row["network"]]
+        assert row["paper_median_auroc"] == auroc
+        assert row["paper_gradcam"] == ("n/a" if gradcam is None else gradcam)
+        assert row["paper_hirescam"] == ("n/a" if hirescam is None else hirescam)
+
+
+def test_ct_net_has_no_organ_iou_and_a_note_says_why(tabled):
+    ct_net = tabled.rows[0]
+    assert (ct_net["gradcam"], ct_net["hirescam"]) == ("n/a", "n/a")
+    assert "no value has a place in the body" in " ".join(tabled.notes)
+    assert all(0 <= row["hirescam"] <= 1 for row in tabled.rows[1:])
+
+
+def test_each_row_says_what_its_maps_are_worth(tabled):
+    verdicts = {row["network"]: row["maps"] for row in tabled.rows}
+    exact = {name for name, verdict in verdicts.items() if verdict.startswith("exact")}
+    assert exact == {
+        "BodyCAM",
+        "AxialNet",
+        "AxialNet NoCustomConv",
+        "AxialNet RandInitResNet",
+    }
+
+
+def test_both_maps_of_body_cam_look_at_the_same_places(tabled):
+    row = next(row for row in tabled.rows if row["network"] == "BodyCAM")
+    assert row["gradcam"] == pytest.approx(row["hirescam"], abs=1e-6)
+
+
+def test_without_imagenet_weights_the_notes_say_so(tabled):
+    assert "No network began from ImageNet weights" in " ".join(tabled.notes)

@@ -38,6 +38,9 @@ LimitOption = Annotated[int | None, Option(help="work on so many scans and stop"
 RetryFailedOption = Annotated[
     bool, Option("--retry-failed", help="only scans that were tried before and failed")
 ]
+KeepOlderOption = Annotated[
+    bool, Option("--keep-older", help="keep results that another version of hirescam made")
+]
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,21 @@ class How:
     shard: str = "1/1"
     limit: int | None = None
     retry_failed: bool = False
+    keep_older: bool = False
 
 
 def run_over(
-    step: "Step", manifest: Path, out: Path, how: How, *, overwrite: bool, as_json: bool
+    step: "Step",
+    manifest: Path,
+    out: Path,
+    how: How,
+    *,
+    organs: Path | None = None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Do a step on the scans of a manifest, tell the counts, and exit 1 if any is without."""
-    from hirescam.cohort.manifest import read_manifest
+    from hirescam.cohort.manifest import read_manifest, with_organs
     from hirescam.cohort.processes import Processes
     from hirescam.cohort.ray_cluster import RayCluster
     from hirescam.cohort.run import Which, run_cohort
@@ -69,14 +80,16 @@ def run_over(
         else Processes(how.jobs, how.threads)
     )
     which = Which(parse_shard(how.shard), how.limit, how.retry_failed)
+    entries = read_manifest(manifest)
     with _progress(step.name) as show:
         tally = run_cohort(
             step,
-            read_manifest(manifest),
+            with_organs(entries, organs) if organs else entries,
             out,
             engine,
             which=which,
             overwrite=overwrite,
+            keep_older=how.keep_older,
             on_progress=show,
         )
     ledger = out / "ledger.csv"

@@ -10,6 +10,7 @@ from hirescam.cli.choices import Geometry, Method, Precision
 from hirescam.cli.cohorts import (
     How,
     JobsOption,
+    KeepOlderOption,
     LimitOption,
     RayOption,
     RetryFailedOption,
@@ -87,6 +88,7 @@ def run(
     shard: ShardOption = "1/1",
     limit: LimitOption = None,
     retry_failed: RetryFailedOption = False,
+    keep_older: KeepOlderOption = False,
 ) -> None:
     """Read one scan, run one model, write one folder; or so for each scan of a cohort."""
     if cohort is not None:
@@ -105,10 +107,20 @@ def run(
             threads=threads,
             labels=tuple(label) if label else None,
             on_scan=on_scan,
+            organs=organs != "none",
+            hidden=tuple(hide or ()),
             pages=pages,
         )
-        how = How(jobs, threads, ray, shard, limit, retry_failed)
-        run_over(work, cohort, out, how, overwrite=overwrite, as_json=as_json)
+        how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
+        run_over(
+            work,
+            cohort,
+            out,
+            how,
+            organs=None if organs in ("auto", "none") else Path(organs),
+            overwrite=overwrite,
+            as_json=as_json,
+        )
         return
     if scan is None:
         raise BadParameter("give a scan, or many with --cohort")

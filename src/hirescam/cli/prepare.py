@@ -8,6 +8,7 @@ from typer import Argument, Option
 from hirescam.cli.cohorts import (
     How,
     JobsOption,
+    KeepOlderOption,
     LimitOption,
     RayOption,
     RetryFailedOption,
@@ -38,6 +39,7 @@ def run(
     shard: ShardOption = "1/1",
     limit: LimitOption = None,
     retry_failed: RetryFailedOption = False,
+    keep_older: KeepOlderOption = False,
     overwrite: Annotated[
         bool, Option("--overwrite", help="make anew what other settings or versions made")
     ] = False,
@@ -47,5 +49,5 @@ def run(
     from hirescam.cohort.preparing import preparing
 
     step = preparing(cache or out / "cache", model=model, recipe=recipe)
-    how = How(jobs, threads, ray, shard, limit, retry_failed)
+    how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
     run_over(step, manifest, out, how, overwrite=overwrite, as_json=as_json)

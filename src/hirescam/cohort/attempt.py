@@ -17,7 +17,7 @@ class Status(StrEnum):
 class Attempt:
     """One try: what it cost, and what stopped it if anything did.
 
-    `key` is a hash of the input, the settings and the code; `result` one of the files made.
+    `key` is a hash of the input, the settings and the `code`; `result` one of the files made.
     `reason` is a sentence for people, `traceback` the lines of code for developers: neither
     repeats the words of an error that may quote what a scan says of its patient.
     """
@@ -25,6 +25,7 @@ class Attempt:
     id: str
     status: Status
     key: str = ""
+    code: str = ""
     result: str = ""
     seconds: float | None = None
     peak_memory_mib: float | None = None

@@ -7,24 +7,26 @@ from typing import Any, Literal
 
 import torch
 
-import hirescam
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.reading import STRICT, Reading
+from hirescam.ct.volume import Volume
 from hirescam.drawing.summary import write_summary
 from hirescam.errors import ModelError
-from hirescam.explanation import Geometry, Method, explain
+from hirescam.explanation import Geometry, Method, explain, hide_organ
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model
-
-MADE_BY = 1
-"""Raised whenever the same scan and settings come to give other files."""
+from hirescam.organs.files import read_organs
+from hirescam.organs.masks import OrganMasks
+from hirescam.organs.segment import segment_organs
 
 
 @dataclass(frozen=True)
 class Explaining:
     """Options of `explain` and of its summary; `threads` too, for they change last digits.
 
-    Without `pages` a scan's folder holds summary.json and maps alone.
+    With `organs` of the manifest, or else found in the scan, evidence is told by organ; organs
+    in `hidden` are hidden to check that. Without `pages` a scan's folder holds summary.json,
+    maps and organs alone.
     """
 
     model: Path
@@ -38,6 +40,8 @@ class Explaining:
     threads: int = 1
     labels: tuple[str, ...] | None = None
     on_scan: bool = False
+    organs: bool = True
+    hidden: tuple[str, ...] = ()
     pages: bool = False
 
     name = "explain"
@@ -46,8 +50,6 @@ class Explaining:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the files of a scan."""
         return {
-            "made_by": MADE_BY,
-            "hirescam": hirescam.__version__,
             "torch": torch.__version__,
             "model_sha256": self.model_sha256,
             "reading": self.reading.settings,
@@ -59,31 +61,42 @@ class Explaining:
             "threads": self.threads,
             "labels": self.labels and list(self.labels),
             "on_scan": self.on_scan,
+            "organs": self.organs,
+            "hidden": list(self.hidden),
             "pages": self.pages,
         }
 
     def __call__(self, entry: Entry, folder: Path) -> None:
         """Write summary.json and maps, with `pages` report.html and pictures too."""
         torch.set_num_threads(self.threads)
+        model, volume = _model(self), self.reading.read(entry)
         found = explain(
-            _model(self),
-            self.reading.read(entry),
+            model,
+            volume,
             method=self.method,
             geometry=self.geometry,
             any_values=True,  # `reading` has checked them
         )
+        masks = _organs(entry, volume) if self.organs else None
         write_summary(
             found,
             folder,
             labels=self.labels,
             on_scan=self.on_scan,
             pages=self.pages,
+            organs=masks,
+            hidden=[hide_organ(model, found, masks, name) for name in self.hidden],
         )
 
 
 def explaining(model: Path, **options: Any) -> Explaining:
     """The step for a model file, which is read once to see that it is one."""
     return Explaining(model.absolute(), load_model(model).sha256, **options)
+
+
+def _organs(entry: Entry, volume: Volume) -> OrganMasks:
+    """The organs that the manifest names, or those that are found."""
+    return read_organs(entry.organs) if entry.organs else segment_organs(volume)
 
 
 @cache

@@ -1,8 +1,8 @@
 """Manifest: the scans of a cohort, one row each, in CSV, JSON lines or Parquet."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hirescam.errors import ReadError
@@ -45,6 +45,21 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     if not entries:
         raise ReadError(f"{path.name} names no scans: give a row with id and path for each")
     return entries
+
+
+def with_organs(entries: Sequence[Entry], folder: Path) -> tuple[Entry, ...]:
+    """The scans with organ masks that bear their ids somewhere below `folder`.
+
+    Raises `ReadError` if masks of some are not there.
+    """
+    masks = scans_in(folder)
+    missing = [entry.id for entry in entries if entry.id not in masks]
+    if missing:
+        raise ReadError(
+            f"{folder.name} lacks organ masks of {len(missing)} of {len(entries)} scans, such "
+            f"as {missing[0]}.nii.gz: make them with `hirescam prepare`"
+        )
+    return tuple(replace(entry, organs=masks[entry.id].absolute()) for entry in entries)
 
 
 def _entry(row: Mapping[str, object], number: int, name: str, folder: Path) -> Entry:

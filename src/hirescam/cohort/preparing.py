@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-import hirescam
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.reading import STRICT
 from hirescam.errors import HirescamError
@@ -19,8 +18,6 @@ from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case, Cases
 from hirescam.training.prepared import Grid, grid_of, prepare
 
-MADE_BY = 1
-"""Raised whenever the same scan and settings come to give other files."""
 PREPARED = "prepared.json"
 
 
@@ -37,8 +34,6 @@ class Preparing:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the files of a scan."""
         return {
-            "made_by": MADE_BY,
-            "hirescam": hirescam.__version__,
             "preparation": self.grid.preparation.model_dump(mode="json"),
             "cells": [asdict(axis) for axis in self.grid.cells],
             "downsampling": self.grid.downsampling,

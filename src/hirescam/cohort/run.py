@@ -1,18 +1,18 @@
 """run_cohort: one step on every scan of a cohort; what fails is told and stops nothing."""
 
 import shutil
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.claim import claim
+from hirescam.cohort.code import code_version
 from hirescam.cohort.engine import Engine
-from hirescam.cohort.ledger import Append, open_ledger, read_ledgers
+from hirescam.cohort.ledger import open_ledger, read_ledgers
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.shard import WHOLE, Shard
 from hirescam.cohort.table import write_table
@@ -21,6 +21,8 @@ from hirescam.errors import ReadError
 
 _LOOKING = 16
 """Threads that look for what is done: they mostly wait for a disk, often a far one."""
+
+_ENDS = (Status.done, Status.failed, Status.killed)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def run_cohort(
     *,
     which: Which | None = None,
     overwrite: bool = False,
+    keep_older: bool = False,
     on_progress: OnProgress = lambda tally: None,
 ) -> Tally:
     """Do `step` on the scans that have no result of it yet in the folder `out`.
@@ -73,72 +76,61 @@ def run_cohort(
         ledger.csv           how the last try at each scan ended
         digests/             the hash of each input, so that it is read for it only once
 
-    A result stays for as long as scan, settings and version do. A scan whose process was
-    killed, or ran out of memory, is tried once more at the end, alone. Whenever a run is
-    stopped, the next goes on from there.
+    A result stays for as long as scan, settings and code do, or with `keep_older` for as long
+    as scan and settings do. A scan whose process was killed, or ran out of memory, is tried
+    once more at the end, alone. Whenever a run is stopped, the next goes on from there.
 
     Raises `WriteError` if `out` is not ours, is made otherwise (unless `overwrite`), is at work
     already, or the disk refuses.
     """
     which = which or Which()
-    claim(out, step, overwrite=overwrite)
+    claim(out, step, overwrite=overwrite, keep_older=keep_older)
     with open_ledger(out, which.shard) as append:
         staging = out / f".staging{which.shard.suffix}"
         shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
         own = which.shard.pick(entries)
         tries = read_ledgers(out)
-        fresh = _fresh(step, own, out, tries)
+        fresh = _fresh(step, own, out, tries, keep_older)
         todo = [
             entry
             for entry in own
             if entry.id not in fresh and (entry.id in tries or not which.retry_failed)
         ][: which.limit]
         tally = Tally(len(own), before=len(fresh), todo=len(todo))
+        last: dict[str, Status] = {}
         try:
-            last = _work_off(engine, Work(step, out, staging), todo, append, tally, on_progress)
+            with closing(_tries(engine, Work(step, out, staging), todo)) as attempts:
+                for attempt in attempts:
+                    append(attempt)
+                    tally = _counted(tally, last.get(attempt.id), attempt.status)
+                    last[attempt.id] = attempt.status
+                    on_progress(tally)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             write_table(out, entries, read_ledgers(out))
-    return _counted(tally, last)
+    return tally
 
 
-def _work_off(
-    engine: Engine,
-    work: Work,
-    todo: Sequence[Entry],
-    append: Append,
-    tally: Tally,
-    on_progress: OnProgress,
-) -> dict[str, Status]:
-    """How each scan ended; those that were killed, after one more try on their own."""
-    last: dict[str, Status] = {}
-
-    def note(attempt: Attempt) -> None:
-        append(attempt)
-        if attempt.status is not Status.started:
-            last[attempt.id] = attempt.status
-            on_progress(_counted(tally, last))
-
+def _tries(engine: Engine, work: Work, todo: Sequence[Entry]) -> Generator[Attempt, None, None]:
+    """Each try as it comes; at the end once more what was killed, one scan at a time."""
+    killed = set[str]()
     with closing(engine.run(work, todo)) as attempts:
         for attempt in attempts:
-            note(attempt)
-    again = [entry for entry in todo if last[entry.id] is Status.killed]
+            if attempt.status is Status.killed:
+                killed.add(attempt.id)
+            yield attempt
+    again = [entry for entry in todo if entry.id in killed]
     with closing(engine.run(work, again, at_once=1)) as attempts:
-        for attempt in attempts:
-            note(attempt)
-    return last
+        yield from attempts
 
 
-def _counted(tally: Tally, last: Mapping[str, Status]) -> Tally:
-    counts = Counter(last.values())
-    return Tally(
-        tally.scans,
-        tally.before,
-        tally.todo,
-        done=counts[Status.done],
-        failed=counts[Status.failed],
-        killed=counts[Status.killed],
-    )
+def _counted(tally: Tally, before: Status | None, now: Status) -> Tally:
+    """The counts after a scan went from one status to another."""
+    counts = {status: getattr(tally, status) for status in _ENDS}
+    for status, change in ((before, -1), (now, 1)):
+        if status in counts:
+            counts[status] += change
+    return replace(tally, **counts)
 
 
 def _fresh(
@@ -146,21 +138,27 @@ def _fresh(
     entries: Sequence[Entry],
     out: Path,
     tries: Mapping[str, Sequence[Attempt]],
+    keep_older: bool,
 ) -> set[str]:
     """The scans whose results are there, made of these inputs with these settings."""
     tried = [entry for entry in entries if entry.id in tries]
     with ThreadPoolExecutor(_LOOKING) as threads:
-        fresh = threads.map(partial(_is_fresh, step, out, tries), tried)
+        fresh = threads.map(partial(_is_fresh, step, out, tries, keep_older), tried)
         return {entry.id for entry, is_fresh in zip(tried, fresh, strict=True) if is_fresh}
 
 
 def _is_fresh(
-    step: Step, out: Path, tries: Mapping[str, Sequence[Attempt]], entry: Entry
+    step: Step,
+    out: Path,
+    tries: Mapping[str, Sequence[Attempt]],
+    keep_older: bool,
+    entry: Entry,
 ) -> bool:
     last = tries[entry.id][-1]
     if last.status is not Status.done or not result_folder(out, entry.id).is_dir():
         return False
     try:
-        return last.key == work_key(step, entry, out)
+        code = last.code if keep_older else code_version()
+        return last.key == work_key(step, entry, out, code)
     except ReadError:  # no longer there, which the ledger is to tell
         return False

@@ -12,7 +12,7 @@ from hirescam.ct.whole_file import whole_file
 TABLE = "ledger.csv"
 _COLUMNS = (
     *("id", "split", "status", "tries", "seconds", "peak_memory_mib", "error", "reason"),
-    *("key", "result", "host", "at"),
+    *("code", "key", "result", "host", "at"),
 )
 
 

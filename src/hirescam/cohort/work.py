@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from hirescam.cohort.attempt import Attempt, Status
+from hirescam.cohort.code import code_version
 from hirescam.cohort.failure import reason, trace
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.memory import forget_peak, peak_mib
 from hirescam.ct.refusal import refusing
-from hirescam.errors import WriteError
+from hirescam.errors import ReadError, WriteError
 from hirescam.training.digest import digest, known_digest
 
 
@@ -32,7 +33,7 @@ class Step(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All that decides its bytes beside the scan, versions too, as JSON."""
+        """All that decides its bytes beside the scan and the code, as JSON."""
 
     def __call__(self, entry: Entry, folder: Path) -> None:
         """Write what comes of one scan into a new folder; the same scan, the same bytes."""
@@ -55,7 +56,7 @@ class Work:
         start = time.perf_counter()
         came: dict[str, Any]
         try:
-            key = work_key(self.step, entry, self.out)
+            key = work_key(self.step, entry, self.out, code_version())
             came = {"key": key, "result": self._make(entry), "status": Status.done}
         except Exception as error:
             out_of_memory = isinstance(error, MemoryError)
@@ -69,6 +70,7 @@ class Work:
             id=entry.id,
             seconds=round(time.perf_counter() - start, 3),
             peak_memory_mib=peak_mib(),
+            code=code_version(),
             host=platform.node(),
             at=now(),
             **came,
@@ -89,7 +91,7 @@ class Work:
         return made
 
 
-def work_key(step: Step, entry: Entry, out: Path) -> str:
+def work_key(step: Step, entry: Entry, out: Path, code: str) -> str:
     """The name of one piece of work: a hash of the scan, the settings and the code.
 
     Raises `ReadError` for a scan or masks that are not there or may not be read.
@@ -98,8 +100,10 @@ def work_key(step: Step, entry: Entry, out: Path) -> str:
     digests = []
     for path in inputs:
         with refusing(path):
+            if not path.exists():
+                raise ReadError("is not there: check its path in the manifest")
             digests.append(known_digest(path, out / "digests"))
-    ingredients = [step.name, dict(step.settings), digests, entry.series]
+    ingredients = [step.name, dict(step.settings), code, digests, entry.series]
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 
 

@@ -41,6 +41,11 @@ def growth_mib(thing: Callable[[], object]) -> float:
     return _status_mib("VmHWM") - before
 
 
+def resident_mib() -> float:
+    """Memory that this process holds now (Linux)."""
+    return _status_mib("VmRSS")
+
+
 def _status_mib(field: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(field))

@@ -22,14 +22,14 @@ PARAMETERS = {
     "BodyConv": (BodyConv, {}, 12_399_072, 276_272),
     "3DConv": (Conv3DNet, {}, 5_765_744, 1_044_272),
 }
-FEATURES = {
-    "AxialNet": (16, 135, 6, 6),
-    "MaxPool": (16, 135, 6, 6),
-    "NoCustomConv": (512, 135, 14, 14),
-    "BodyCAM": (16, 135, 6, 6),
-    "CTNet": (512, 135, 14, 14),
-    "BodyConv": (16, 5, 5, 5),
-    "3DConv": (64, 5, 5, 5),
+CELLS = {
+    "AxialNet": (135, 6, 6),
+    "MaxPool": (135, 6, 6),
+    "NoCustomConv": (135, 14, 14),
+    "BodyCAM": (135, 6, 6),
+    "CTNet": (135, 14, 14),
+    "BodyConv": (5, 5, 5),
+    "3DConv": (5, 5, 5),
 }
 
 
@@ -46,7 +46,7 @@ def test_the_paper_s_networks_have_the_paper_s_sizes(name):
     assert parameters(network.head) == head
     assert (network.trunk is None) == (name == "3DConv")
     assert network.trunk is None or parameters(network.trunk) == TRUNK
-    assert network.feature_shape(135) == FEATURES[name]
+    assert network.map_shape(135) == CELLS[name]
 
 
 def test_ct_net_s_convolutions_leave_the_published_cells():

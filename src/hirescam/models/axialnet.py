@@ -53,11 +53,10 @@ class AxialNet(Classifier):
         self.side, self.channels = side, channels
         self.pool, self.averages_slices = pool, pool == "mean"
         slices = build_trunk(trunk, tuple(widths), tuple(blocks), channels)
-        self.features = SliceFeatures(slices, nn.Identity())
-        of_trunk = self.feature_shape()[0]
-        self.features.neck = custom_convolutions((of_trunk, *neck), padding=padding)
-        count, _, rows, columns = self.feature_shape()
-        self.head = nn.Conv3d(count, labels, kernel_size=(1, rows, columns))
+        sizes = (slices.out_channels, *neck)
+        self.features = SliceFeatures(slices, custom_convolutions(sizes, padding=padding))
+        _, rows, columns = self.map_shape(1)
+        self.head = nn.Conv3d(sizes[-1], labels, kernel_size=(1, rows, columns))
 
     def scores(self, features: Features) -> Float[Tensor, "batch label"]:
         return POOLS[self.pool](self.slice_scores(features), dim=2)

@@ -5,6 +5,7 @@ learning for image recognition", CVPR 2016.
 """
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hirescam.ct.grid import Window
 from hirescam.errors import ModelError
 
 IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
@@ -74,7 +76,17 @@ class Bottleneck(nn.Module):
         return self.relu(self.bn3(self.conv3(out)).add_(kept))
 
 
-class ResNetTrunk(nn.Module):
+class Trunk(nn.Module):
+    """What is asked of a network that makes feature maps of images.
+
+    One whose layers do not run one after another says in `windows` what its cells see.
+    """
+
+    out_channels: int
+    windows: Sequence[Window] | None = None
+
+
+class ResNetTrunk(Trunk):
     """A ResNet without its pooling and its classifier.
 
     The defaults are ResNet-18: 3 channels in, 512 out, one cell every 32 pixels.
@@ -92,6 +104,7 @@ class ResNetTrunk(nn.Module):
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.out_channels = widths[-1] * block.expansion
         before = widths[0]
         for number, (width, depth) in enumerate(zip(widths, blocks, strict=True), start=1):
             first = block(before, width, stride=1 if number == 1 else 2)

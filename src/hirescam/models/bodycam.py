@@ -37,10 +37,10 @@ class BodyCAM(Classifier):
         super().__init__()
         self.side, self.channels = side, channels
         slices = build_trunk(trunk, tuple(widths), tuple(blocks), channels)
-        self.features = SliceFeatures(slices, nn.Identity())
-        of_trunk = self.feature_shape()[0]
-        self.features.neck = custom_convolutions((of_trunk, *neck), padding=padding)
-        self.head = nn.Linear(self.feature_shape()[0], labels)
+        sizes = (slices.out_channels, *neck)
+        self.features = SliceFeatures(slices, custom_convolutions(sizes, padding=padding))
+        self.map_shape(1)  # refuses slices that are too small
+        self.head = nn.Linear(sizes[-1], labels)
 
     def scores(self, features: Features) -> Float[Tensor, "batch label"]:
         with torch.autocast(features.device.type, enabled=False):

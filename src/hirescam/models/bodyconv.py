@@ -6,8 +6,8 @@ follow them, so their maps are not guaranteed.
 """
 
 from collections.abc import Sequence
+from math import prod
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -38,10 +38,11 @@ class BodyConv(Classifier):
         super().__init__()
         self.side, self.channels = side, channels
         images = build_trunk(trunk, tuple(widths), tuple(blocks), channels)
-        self.features = nn.Sequential(SliceFeatures(images, nn.Identity()))
-        of_trunk = self.feature_shape(slices)[0]
-        self.features.append(shrinking_convolutions((of_trunk, *neck), strides))
-        flat = torch.Size(self.feature_shape(slices)).numel()
+        self.features = nn.Sequential(
+            SliceFeatures(images, nn.Identity()),
+            shrinking_convolutions((images.out_channels, *neck), strides),
+        )
+        flat = neck[-1] * prod(self.map_shape(slices))
         self.head = fully_connected((flat, *hidden, labels), dropout=0.5)
 
     def scores(self, features: Features) -> Float[Tensor, "batch label"]:

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hirescam.ct.grid import Cells, Window, receptive_cells
-from hirescam.errors import ModelError
-from hirescam.models.geometry import output_shape, windows
+from hirescam.errors import ModelError, ShapeError
+from hirescam.models.geometry import windows
 
 Features = Float[Tensor, "batch feature slice row column"]
 
@@ -83,11 +83,10 @@ class Classifier(nn.Module, ABC):
             receptive_cells(windows(self.features, "column"), self.side),
         )
 
-    def feature_shape(self, slices: int = 1) -> tuple[int, int, int, int]:
-        """Features, slices, rows and columns of what is explained, without running anything.
+    def map_shape(self, slices: int) -> tuple[int, int, int]:
+        """How many cells the features of so many slice groups have; counted, not run.
 
-        Raises `ModelError` where the scan is too small, or where the layers do not tell where
-        its cells lie.
+        Raises `ModelError` where none are left.
         """
         left, rows, columns = (axis.count for axis in self.cells(slices))
         if min(left, rows, columns) < 1:
@@ -95,15 +94,7 @@ class Classifier(nn.Module, ABC):
                 f"{slices} slice groups of {self.side} pixels are too small for this "
                 f"{type(self).__name__}: {left} × {rows} × {columns} cells would be left"
             )
-        of_scan = slices, self.channels, self.side, self.side
-        features, *found = output_shape(self.features, of_scan)
-        if found != [left, rows, columns]:
-            raise ModelError(
-                f"{' × '.join(map(str, found))} cells come, the layers one after another would "
-                f"leave {left} × {rows} × {columns}: give the trunk an attribute `windows` that "
-                f"says what its cells see"
-            )
-        return features, left, rows, columns
+        return left, rows, columns
 
     @abstractmethod
     def scores(self, features: Features) -> Float[Tensor, "batch label"]:
@@ -122,4 +113,12 @@ class Classifier(nn.Module, ABC):
     def forward(
         self, x: Float[Tensor, "batch slice channel row column"]
     ) -> Float[Tensor, "batch label"]:
-        return self.scores(self.features(x))
+        features = self.features(x)
+        expected = self.map_shape(x.shape[1])
+        if tuple(features.shape[2:]) != expected:
+            raise ShapeError(
+                f"features have {tuple(features.shape[2:])} cells, the layers one after "
+                f"another leave {expected} of slices of {self.side} pixels: give slices of that "
+                f"size, or give a trunk that is not a chain of layers an attribute `windows`"
+            )
+        return self.scores(features)

@@ -6,8 +6,8 @@ of one channel. Three fully connected layers follow the cells, so their maps are
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 
-import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -58,7 +58,7 @@ class Conv3DNet(Classifier):
         super().__init__()
         self.side, self.channels = side, channels
         self.features = VolumeFeatures(tuple(widths), tuple(neck))
-        flat = torch.Size(self.feature_shape(slices)).numel()
+        flat = neck[-1] * prod(self.map_shape(slices))
         self.head = fully_connected((flat, *hidden, labels), dropout=0.1)
 
     def scores(self, features: Features) -> Float[Tensor, "batch label"]:

@@ -7,14 +7,14 @@ body: it is the trunk's output that can be explained, and of that nothing is gua
 """
 
 from collections.abc import Sequence
+from math import prod
 
-import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from hirescam.models.classifier import Classifier, Features, SliceFeatures
-from hirescam.models.geometry import output_shape
+from hirescam.models.geometry import counts
 from hirescam.models.layers import fully_connected, shrinking_convolutions
 from hirescam.models.trunks import build_trunk
 
@@ -40,11 +40,10 @@ class CTNet(Classifier):
         self.side, self.channels = side, channels
         images = build_trunk(trunk, tuple(widths), tuple(blocks), channels)
         self.features = SliceFeatures(images, nn.Identity())
-        count, _, rows, columns = self.feature_shape(slices)
+        _, rows, columns = self.map_shape(slices)
         self.neck = shrinking_convolutions((slices, *neck), strides)
-        left = output_shape(self.neck, (slices, count, rows, columns))
-        flat = torch.Size(left).numel()
-        self.head = fully_connected((flat, *hidden, labels), dropout=0.5)
+        left = counts(self.neck, (images.out_channels, rows, columns))
+        self.head = fully_connected((neck[-1] * prod(left), *hidden, labels), dropout=0.5)
 
     def scores(self, features: Features) -> Float[Tensor, "batch label"]:
         along_features = rearrange(features, "b f s h w -> b s f h w")

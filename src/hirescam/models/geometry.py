@@ -1,13 +1,11 @@
-"""Geometry: what a network's layers make of an input's shape, and what each cell sees."""
+"""Geometry: what each cell of a network's layers sees, and how many cells they leave."""
 
 from collections.abc import Iterator
 from typing import Literal
 
-import torch
 from torch import nn
-from torch.func import functional_call
 
-from hirescam.ct.grid import Window
+from hirescam.ct.grid import Window, receptive_cells
 
 Axis = Literal["slice", "row", "column"]
 _AXES: tuple[Axis, ...] = ("slice", "row", "column")
@@ -33,19 +31,13 @@ def windows(network: nn.Module, axis: Axis) -> Iterator[Window]:
                 yield from windows(child, axis)
 
 
-def output_shape(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that `network` gives for an input of `shape`, batch left out; nothing is run.
-
-    The network is left as it was: its layers pass on shapes of copies that hold no numbers.
-    """
-    state = {
-        name: tensor.detach().to("meta")
-        for tensors in (network.named_parameters(), network.named_buffers())
-        for name, tensor in tensors
-    }
-    x = torch.empty(2, *shape, device="meta")  # two: batch norm wants more than one value
-    with torch.no_grad():
-        return tuple(functional_call(network, state, (x,)).shape[1:])
+def counts(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Cells that a network's layers leave of so many slices, rows and columns."""
+    slices, rows, columns = (
+        receptive_cells(windows(network, axis), size).count
+        for axis, size in zip(_AXES, shape, strict=True)
+    )
+    return slices, rows, columns
 
 
 def _of_layer(layer: nn.Module, axis: Axis) -> Iterator[Window]:

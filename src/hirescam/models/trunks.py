@@ -1,17 +1,15 @@
 """Trunks by name: networks that make feature maps of images, as a model file names them.
 
-A trunk of your own is one more row, to be added before a model with it is built or read:
+A trunk of your own, a subclass of `Trunk`, is one more row, to be added before a model with it is built or read:
 `TRUNKS["mine"] = build`.
 """
 
 from collections.abc import Callable
 
-from torch import nn
-
 from hirescam.errors import ModelError
-from hirescam.models.backbone import BasicBlock, Bottleneck, ResNetTrunk
+from hirescam.models.backbone import BasicBlock, Bottleneck, ResNetTrunk, Trunk
 
-Build = Callable[[tuple[int, ...], tuple[int, ...], int], nn.Module]
+Build = Callable[[tuple[int, ...], tuple[int, ...], int], Trunk]
 """Makes a trunk of widths, numbers of blocks, and input channels."""
 
 TRUNKS: dict[str, Build] = {
@@ -28,11 +26,16 @@ bottlenecks."""
 
 def build_trunk(
     name: str, widths: tuple[int, ...], blocks: tuple[int, ...], channels: int
-) -> nn.Module:
+) -> Trunk:
     """The trunk of a name in `TRUNKS`."""
     if name not in TRUNKS:
         raise ModelError(
             f"trunk {name!r} is unknown, expected one of {', '.join(TRUNKS)}: add yours with "
             f"hirescam.models.trunks.TRUNKS[{name!r}] = build"
         )
-    return TRUNKS[name](tuple(widths), tuple(blocks), channels)
+    trunk = TRUNKS[name](widths, blocks, channels)
+    if not isinstance(getattr(trunk, "out_channels", None), int):
+        raise ModelError(
+            f"trunk {name!r} does not say how many features it gives: set its `out_channels`"
+        )
+    return trunk

@@ -12,6 +12,7 @@ from pathlib import Path
 from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.tables import Row, interval_columns
+from hirescam.experiments import table2
 from hirescam.experiments.chests import NETWORK
 from hirescam.experiments.runs import Judged, judged, trained
 from hirescam.experiments.seeds import difference, each_seed, over_seeds
@@ -66,7 +67,7 @@ PAPER = {
 }
 """Median AUROC, OrganIoU by Grad-CAM, and by HiResCAM."""
 
-FULL, QUICK = Scale(500, 8, (0, 1, 2)), Scale(60, 2, (0,))
+FULL, QUICK = table2.FULL, table2.QUICK  # so that its trained AxialNets are found
 
 
 @dataclass(frozen=True, eq=False)

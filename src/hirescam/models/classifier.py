@@ -118,7 +118,7 @@ class Classifier(nn.Module, ABC):
         if tuple(features.shape[2:]) != expected:
             raise ShapeError(
                 f"features have {tuple(features.shape[2:])} cells, the layers one after "
-                f"another leave {expected} of slices of {self.side} pixels: give slices of that "
+                f"another leave {expected} of {self.side} pixels a side: give slices of that "
                 f"size, or give a trunk that is not a chain of layers an attribute `windows`"
             )
         return self.scores(features)

@@ -1,7 +1,7 @@
 """Trunks by name: networks that make feature maps of images, as a model file names them.
 
-A trunk of your own, a subclass of `Trunk`, is one more row, to be added before a model with it is built or read:
-`TRUNKS["mine"] = build`.
+A trunk of your own, a subclass of `Trunk`, is one more row, to be added before a model with it
+is built or read: `TRUNKS["mine"] = build`.
 """
 
 from collections.abc import Callable

@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "hirescam.cli.train",
     "evaluate": "hirescam.cli.evaluate",
     "experiments": "hirescam.cli.experiments",
+    "view": "hirescam.cli.view",
     "info": "hirescam.cli.info",
     "demo": "hirescam.cli.demo",
 }

@@ -1,0 +1,127 @@
+"""Cases: the explained scans of a folder, and which of their files may be shown."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hirescam.drawing.scene import (
+    MAPS_FOLDERS,
+    ORGANS_VIEW,
+    REPORT_WORDS,
+    SCAN_FILE,
+    Stored,
+    scene,
+    stored_nifti,
+)
+from hirescam.drawing.shrink import ORGAN_VOXELS, shrink
+from hirescam.errors import ReadError
+from hirescam.organs.files import read_organs
+
+_SUMMARY = "summary.json"
+_LARGEST_JSON = 64 << 20  # bytes: far more than any summary, far less than memory
+
+
+@dataclass(frozen=True)
+class Case:
+    """One explained scan: its name among the others, its folder, its `summary.json`."""
+
+    name: str
+    folder: Path
+    summary: Mapping[str, Any]
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The packed files that a browser may ask for; no other is ever opened."""
+        return frozenset(
+            [SCAN_FILE, *(file for of in self.maps.values() for file in of.values())]
+        )
+
+    @cached_property
+    def maps(self) -> dict[str, dict[str, str]]:
+        """File of each map by method and label; those of other methods where there are any."""
+        own = {row["label"]: str(row["files"]["map"]) for row in self.summary["findings"]}
+        others = {
+            method: {label: f"{folder}/{Path(file).name}" for label, file in own.items()}
+            for method, folder in MAPS_FOLDERS.items()
+            if (self.folder / folder).is_dir()
+        }
+        return {str(self.summary["provenance"]["method"]): own} | others
+
+    @cached_property
+    def scene(self) -> dict[str, Any]:
+        """What the page needs besides the summary."""
+        words = self.folder / REPORT_WORDS
+        first = next(iter(next(iter(self.maps.values())).values()))
+        offset = stored_nifti(self.folder / first, first).offset
+        return scene(
+            self.summary,
+            scan=stored_nifti(self.folder / SCAN_FILE, SCAN_FILE),
+            organs=self._organs[0] if self._organs else None,
+            maps={
+                method: {label: (file, offset) for label, file in of.items()}
+                for method, of in self.maps.items()
+            },
+            words=json.loads(words.read_bytes()) if words.is_file() else None,
+        )
+
+    @property
+    def organs(self) -> bytes | None:
+        """Codes of the organs on a coarse grid, enough for their outlines."""
+        return self._organs and self._organs[1]
+
+    @cached_property
+    def _organs(self) -> tuple[Stored, bytes] | None:
+        told = self.summary.get("organs")
+        if told is None:
+            return None
+        masks = read_organs(self.folder / "organs.nii.gz")
+        codes, affine = shrink(masks.codes, masks.affine, ORGAN_VOXELS, mean=False)
+        return Stored.whole(ORGANS_VIEW, codes, affine), codes.tobytes()
+
+
+def read_cases(folder: Path) -> tuple[Case, ...]:
+    """The explained scan in `folder`, or those in its sub-folders, by name.
+
+    Raises `ReadError` if there is none, or one without a scan to look at.
+    """
+    if not folder.is_dir():
+        raise ReadError(f"{folder} is not a folder: give one that `hirescam explain` wrote")
+    inner = folder / "cases" if (folder / "cases").is_dir() else folder
+    homes = (
+        [folder]
+        if (folder / _SUMMARY).is_file()
+        else sorted(
+            path.parent
+            for path in inner.glob(f"*/{_SUMMARY}")
+            if not path.parent.name.startswith(".")
+        )
+    )
+    if not homes:
+        raise ReadError(
+            f"{folder} holds no {_SUMMARY}, nor does any folder in it: give one that "
+            f"`hirescam explain` wrote"
+        )
+    return tuple(_read_case(home) for home in homes)
+
+
+def _read_case(folder: Path) -> Case:
+    folder = folder.resolve()
+    if not (folder / SCAN_FILE).is_file():
+        raise ReadError(
+            f"{folder} holds no {SCAN_FILE}, so there is no scan to look at: explain it again "
+            f"with this version, with pages"
+        )
+    path = folder / _SUMMARY
+    if path.stat().st_size > _LARGEST_JSON:
+        raise ReadError(f"{path} is larger than any summary: give a folder that we wrote")
+    try:
+        summary = json.loads(path.read_bytes())
+        labels = [finding["label"] for finding in summary["findings"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ReadError(f"{path} is no summary: explain the scan again") from error
+    if not labels:
+        raise ReadError(f"{path} holds no finding: explain the scan with at least one label")
+    return Case(folder.name, folder, summary)

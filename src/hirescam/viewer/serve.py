@@ -1,0 +1,66 @@
+"""Serve: the app on a port of 127.0.0.1, until it is interrupted."""
+
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+
+from hirescam.drawing.browser import is_built
+from hirescam.errors import HirescamError, MissingPackageError
+from hirescam.viewer.cases import Case
+
+LOOPBACK = "127.0.0.1"
+
+
+def serve(
+    cases: Sequence[Case],
+    beside: Sequence[Case] = (),
+    *,
+    port: int = 0,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Show `cases` until interrupted; `on_ready` gets the address, token included.
+
+    Port 0 takes a free one. Raises `MissingPackageError` without starlette and uvicorn,
+    `HirescamError` if the page's script was never built or the port is taken.
+    """
+    try:
+        import uvicorn
+
+        from hirescam.viewer.app import build_app
+        from hirescam.viewer.security import LARGEST_HEADERS
+    except ImportError as error:
+        raise MissingPackageError(
+            'the viewer needs starlette and uvicorn: pip install "hirescam[viewer]"'
+        ) from error
+    if not is_built():
+        raise HirescamError(
+            "this hirescam was built without npm, so its viewer is missing: open report.html "
+            "in the folder instead, or install again where npm is"
+        )
+    token = secrets.token_urlsafe(24)
+    with _listening(port) as listener:
+        port = listener.getsockname()[1]
+        app = build_app(cases, beside, port=port, token=token)
+        settings = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            h11_max_incomplete_event_size=LARGEST_HEADERS,
+            limit_concurrency=64,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+        )
+        on_ready(f"http://{LOOPBACK}:{port}/{token}/")
+        uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise HirescamError(
+            f"port {port} of {LOOPBACK} cannot be used ({error.strerror}): choose another, or "
+            f"leave --port out"
+        ) from error

@@ -1,0 +1,38 @@
+// Coarse: a grid of few voxels in the very box of the scan, as the NIfTI file that NiiVue reads.
+
+import { at, spacing } from "./affine.js";
+
+const INT16 = 4;  // as NIfTI counts types
+
+// At most `longest` voxels a side, each the mean of a patch in a plane of the scan.
+export function coarseFile({ shape: size, affine, values }, longest, NVImage) {
+  const shape = size.map((count) => Math.min(count, longest));
+  const step = size.map((count, axis) => count / shape[axis]);
+  const first = at(affine, step.map((wide) => (wide - 1) / 2));
+  const wider = affine.map((row, index) => index === 3 ? row : [
+    ...row.slice(0, 3).map((value, axis) => value * step[axis]), first[index],
+  ]);
+  const turned = wider.flatMap(([slice, row, column, origin]) => [column, row, slice, origin]);
+  const bytes = NVImage.createNiftiArray(
+    shape.toReversed(), spacing({ affine: wider }).toReversed(), turned, INT16,
+    patchMeans(values, size, shape, step));
+  return new File([bytes], "scan.nii");
+}
+
+function patchMeans(values, [, rows, columns], shape, step) {
+  const means = new Int16Array(shape[0] * shape[1] * shape[2]);
+  const edge = (index, axis) => Math.floor(index * step[axis]);
+  let into = 0;
+  for (let slice = 0; slice < shape[0]; slice++) {
+    const plane = Math.floor((slice + 0.5) * step[0]) * rows * columns;
+    for (let row = 0; row < shape[1]; row++)
+      for (let column = 0; column < shape[2]; column++) {
+        let [sum, count] = [0, 0];
+        for (let down = edge(row, 1); down < edge(row + 1, 1); down++)
+          for (let across = edge(column, 2); across < edge(column + 1, 2); across++, count++)
+            sum += values[plane + down * columns + across];
+        means[into++] = sum / count;
+      }
+  }
+  return means;
+}

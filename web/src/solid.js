@@ -1,0 +1,78 @@
+// Solid: bones in 3-D with the map glowing among them, and a crosshair where the planes meet.
+//
+// Casting rays costs most by far without a graphics card, so it waits until the planes are drawn
+// and the reader rests.
+
+import { SLICE_TYPE } from "niivue";
+
+import { at, inverse } from "./affine.js";
+import { glow } from "./glow.js";
+import { attach, fracToMm } from "./niivue.js";
+
+const LONGEST = 84;  // voxels a side: NiiVue colours and filters every one
+const REST_MS = 120;
+const [SLOW_MS, COARSER] = [150, 0.5];  // without a graphics card: fewer rays
+const TILES = [{ sliceType: SLICE_TYPE.RENDER, position: [0, 0, 1, 1] }];
+const BONES = { cal_min: 150, cal_max: 500, colormap: "ct_bones" };
+const OPTIONS = { show3Dcrosshair: true, crosshairWidth: 1.5, forceDevicePixelRatio: -1 };
+
+export async function createSolid(canvas, scan, colours) {
+  const { nv, draw } = await attach(canvas, scan, LONGEST, TILES, BONES, OPTIONS);
+  const { gl } = nv;
+  nv.setRenderAzimuthElevation(200, 12);
+  nv.setScale(1.3);
+  const toMm = fracToMm(nv);
+  const fromMm = inverse(toMm);
+  nv.overlayTexture = gl.createTexture();
+  let [waiting, stale] = [0, true];
+  let [map, limit, look] = [null, 1, {}];
+
+  function drawAll() {
+    if (stale) lightUp();
+    stale = false;
+    const began = performance.now();
+    draw();  // waits until the card is done
+    if (performance.now() - began < SLOW_MS || nv.opts.forceDevicePixelRatio === COARSER) return;
+    nv.opts.forceDevicePixelRatio = COARSER;
+    nv.resizeListener();
+  }
+
+  function lightUp() {
+    const { side, pixels } = glow({
+      map, limit, toMm, ...colours, threshold: look.threshold, mostOpaque: look.opacity,
+    });
+    gl.activeTexture(gl.TEXTURE2);
+    gl.bindTexture(gl.TEXTURE_3D, nv.overlayTexture);
+    for (const edge of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R])
+      gl.texParameteri(gl.TEXTURE_3D, edge, gl.CLAMP_TO_EDGE);
+    for (const size of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER])
+      gl.texParameteri(gl.TEXTURE_3D, size, gl.LINEAR);
+    gl.texImage3D(
+      gl.TEXTURE_3D, 0, gl.RGBA8, side, side, side, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+    nv.renderShader.use(gl);
+    gl.uniform1f(nv.renderShader.uniforms.overlays, 1);
+  }
+
+  nv.resizeListener();
+  nv.drawScene = drawAll;
+  return {
+    nv,
+    show(nextMap, nextLimit) {
+      [map, limit, stale] = [nextMap, nextLimit, true];
+    },
+    style(next) {
+      [look, stale] = [next, true];
+    },
+    moveTo(mm) {
+      nv.scene.crosshairPos = at(fromMm, mm);
+    },
+    draw() {
+      clearTimeout(waiting);
+      waiting = setTimeout(drawAll, REST_MS);
+    },
+    close() {
+      clearTimeout(waiting);
+      nv.cleanup();
+    },
+  };
+}

@@ -71,6 +71,10 @@ def run(
             help="fill this organ with its surroundings, to check the maps (repeatable)",
         ),
     ] = None,
+    dicom: Annotated[
+        bool,
+        Option("--dicom", help="also write DICOM objects, which name the patient, into dicom/"),
+    ] = False,
     overwrite: Annotated[
         bool, Option("--overwrite", help="replace an existing folder")
     ] = False,
@@ -129,8 +133,10 @@ def run(
         import hirescam
         from hirescam.ct.refusal import refusing
         from hirescam.explanation import hide_organ
+        from hirescam.export.dicom.source import read_source
         from hirescam.home import demo_model_path
 
+        source = read_source(scan, series=series) if dicom else None
         volume = read(
             scan,
             series=series,
@@ -163,6 +169,7 @@ def run(
             on_scan=on_scan,
             organs=masks,
             hidden=hidden,
+            dicom=source,
             overwrite=overwrite,
         )
     page = folder / "report.html"

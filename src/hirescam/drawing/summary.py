@@ -13,6 +13,8 @@ from hirescam.drawing.page import data_uri, page
 from hirescam.drawing.record import record
 from hirescam.drawing.stage import build_stage
 from hirescam.explanation import Explanation, HiddenOrgan
+from hirescam.export.dicom.folder import write_dicom
+from hirescam.export.dicom.source import SourceSeries
 from hirescam.export.nifti import write_map_nifti
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
@@ -31,6 +33,7 @@ def write_summary(
     pages: bool = True,
     organs: OrganMasks | None = None,
     hidden: Sequence[HiddenOrgan] = (),
+    dicom: SourceSeries | None = None,
 ) -> Path:
     """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
 
@@ -39,7 +42,8 @@ def write_summary(
     chooses which findings are written; the colours' scale is that of all labels either way.
     Without `pages` there is no report.html and no picture: numbers and maps, for programs.
     `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
-    `hidden` adds what hiding some of them did.
+    `hidden` adds what hiding some of them did. `dicom`, the series that was explained, adds
+    dicom/ with objects that name its patient; nothing else in the folder does.
 
     Raises `WriteError` if the disk refuses or `out` may not be replaced, `TargetError` for an
     unknown label.
@@ -54,6 +58,8 @@ def write_summary(
             _write_pages(found, rows, scale, names, folder)
         if organs is not None:
             save_organs(organs, folder / ORGANS_FILE)
+        if dicom is not None:
+            write_dicom(found, dicom, folder / "dicom", organs=organs, labels=labels)
         told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
         numbers = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "summary.json").write_text(numbers + "\n", encoding="utf-8")

@@ -81,7 +81,9 @@ class HiddenOrgan:
         )
 
 
-def hide_organ(model: Model, found: Explanation, organs: OrganMasks, organ: str) -> HiddenOrgan:
+def hide_organ(
+    model: Model, found: Explanation, organs: OrganMasks | None, organ: str
+) -> HiddenOrgan:
     """Fill one organ with its surroundings and let the model look again.
 
     The filling continues what lies around smoothly, never a constant. A lung is then full of

@@ -1,0 +1,71 @@
+"""Parametric Map: one label's map as float32 on the scan's grid, and what its numbers are.
+
+DICOM PS3.3 A.75. A grid of cells is interpolated onto the scan's, for archives and viewers look
+for voxels there: the values are for looking, and their sum means nothing.
+"""
+
+from typing import Any
+
+import numpy as np
+from highdicom import VOILUTTransformation
+from highdicom.pm import ParametricMap, RealWorldValueMapping
+from highdicom.sr import CodedConcept, TextContentItem
+from pydicom.sr.codedict import codes
+
+from hirescam.explanation import Explanation
+from hirescam.export.dicom.codes import MAP_CODES, concept
+from hirescam.export.dicom.equipment import Place, device, parameters
+from hirescam.export.dicom.grid import on_grid_of
+from hirescam.export.dicom.source import SourceSeries
+
+LOGIT = CodedConcept("{logit}", "UCUM", "logit")
+
+
+def parametric_map(
+    found: Explanation, label: str, source: SourceSeries, place: Place
+) -> ParametricMap:
+    """The map of `label`; window and level are the same on both sides of zero."""
+    values = found.on_scan(label)
+    limit = max(float(np.abs(values).max()), float(np.finfo(np.float32).tiny))
+    made = ParametricMap(
+        source.images,
+        on_grid_of(values, found.scan, source),
+        **place.arguments,
+        **device(found.provenance.model_sha256[:16]),
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[_meaning(found, label, limit)],
+        voi_lut_transformations=[
+            VOILUTTransformation(
+                window_center=0.0, window_width=2 * limit, voi_lut_function="LINEAR_EXACT"
+            )
+        ],
+        content_label=f"MAP_{place.instance_number}",
+        content_description=label[:64],
+    )
+    made.Laterality = ""  # of type 2C, which highdicom leaves out
+    return made
+
+
+def _meaning(found: Explanation, label: str, limit: float) -> RealWorldValueMapping:
+    """What a value is: its unit, its kind, and the algorithm that made it."""
+    made_by = found.provenance
+    mapping = RealWorldValueMapping(
+        lut_label="LOGIT",
+        lut_explanation=f"{made_by.method} of {label}"[:64],
+        unit=LOGIT,
+        value_range=(-limit, limit),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=concept(MAP_CODES[made_by.method]),
+    )
+    told = {
+        codes.DCM.AlgorithmName: made_by.method,
+        codes.DCM.AlgorithmVersion: f"hirescam {made_by.hirescam}",
+        codes.DCM.AlgorithmParameters: "; ".join(
+            f"{name}: {value}" for name, value in parameters(made_by).items()
+        ),
+        codes.DCM.Comment: found.guarantees[label].sentence(made_by.method),
+    }
+    items: list[Any] = mapping.QuantityDefinitionSequence  # of text as well as codes
+    items.extend(TextContentItem(name=concept(name), value=text) for name, text in told.items())
+    return mapping

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hirescam.cohort.manifest import Entry
+from hirescam.ct.whole_file import whole_file
 from hirescam.errors import VoxelError
 
 
@@ -39,7 +40,8 @@ class Obeying:
             os.kill(os.getpid(), signal.SIGKILL)
         if said.startswith("die always"):
             os.kill(os.getpid(), signal.SIGSEGV)
-        (folder / "copy.txt").write_text(said)
+        with whole_file(folder / "copy.txt") as file:
+            file.write(said.encode() * (100_000 if said.startswith("fill") else 1))
 
 
 def write_cohort(folder, said):

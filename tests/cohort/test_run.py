@@ -1,6 +1,7 @@
 """What a run of a cohort does, does again, and leaves alone."""
 
 import csv
+import resource
 
 import pytest
 
@@ -151,3 +152,28 @@ def test_a_killed_process_is_told_apart_and_its_scan_tried_once_more(tmp_path):
     assert (killed.error, died.error, starved.error) == ("SIGKILL", "SIGSEGV", "MemoryError")
     assert "memory" in killed.reason
     assert tries["scan-00"][-1].peak_memory_mib > 10
+
+
+def test_a_full_disk_is_told_of_each_scan_and_stops_no_other(tmp_path):
+    entries = read_manifest(write_cohort(tmp_path / "data", ["fine", "fill", "fine"]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, hard))
+    try:
+        tally = run_cohort(Obeying(tmp_path), entries, tmp_path / "out", Here())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tally.done, tally.failed) == (2, 1)
+    assert "free some space" in read_ledgers(tmp_path / "out")["scan-01"][-1].reason
+    assert run_cohort(Obeying(tmp_path), entries, tmp_path / "out", Here()).done == 1
+
+
+def test_results_of_other_code_are_refused_overwritten_or_kept(cohort, monkeypatch):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    for module in ("claim", "run", "work"):
+        monkeypatch.setattr(f"hirescam.cohort.{module}.code_version", lambda: "other")
+    with pytest.raises(WriteError, match="keep-older"):
+        run_cohort(step, entries, out, Here())
+    assert run_cohort(step, entries, out, Here(), keep_older=True).before == 2
+    assert run_cohort(step, entries, out, Here(), keep_older=True, overwrite=True).before == 2
+    assert run_cohort(step, entries, out, Here(), overwrite=True).done == 2

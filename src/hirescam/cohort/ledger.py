@@ -4,10 +4,11 @@ Each shard keeps a file of its own, so that many machines can share one folder o
 line that a crash cut short is passed over.
 """
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,8 @@ from hirescam.cohort.shard import Shard
 from hirescam.errors import WriteError
 
 Append = Callable[[Attempt], None]
+_ROOM_BYTES = 1 << 18
+"""Kept free, so that on a full disk there is room to say so of some hundred scans."""
 
 
 @contextmanager
@@ -26,22 +29,22 @@ def open_ledger(out: Path, shard: Shard) -> Iterator[Append]:
     Raises `WriteError` if another run is at it, or the disk refuses a line.
     """
     path = out / f"ledger{shard.suffix}.jsonl"
-    try:
-        file = path.open("a+b")
-    except OSError as error:
-        raise _refused(path, error) from error
-    with file:
-        _lock(file, path)
-        _end_last_line(file)
+    room = out / f".room{shard.suffix}"
+    with ExitStack() as undo:
+        with _refusing(path):
+            file = undo.enter_context(path.open("a+b", buffering=0))
+            _lock(file, path)
+            undo.callback(room.unlink, missing_ok=True)
+            room.write_bytes(bytes(_ROOM_BYTES))
 
         def append(attempt: Attempt) -> None:
             line = json.dumps({name: it for name, it in asdict(attempt).items() if it})
-            try:
-                file.write(line.encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError as error:
-                raise _refused(path, error) from error
+            with _refusing(path):
+                try:
+                    _write(file, line)
+                except OSError:
+                    room.unlink(missing_ok=True)
+                    _write(file, line)
 
         yield append
 
@@ -77,19 +80,27 @@ def _lock(file: IO[bytes], path: Path) -> None:
             f"another run is at work in {path.parent} ({path.name}): wait for it, or give it "
             f"and this one different --shard"
         ) from None
+    except OSError:  # a file system without locks
+        return
 
 
-def _end_last_line(file: IO[bytes]) -> None:
-    """What a crash cut short becomes a line of its own, so that the next one is whole."""
+def _write(file: IO[bytes], line: str) -> None:
+    """Append a line; what a crash or a full disk cut short before it becomes one of its own."""
     end = file.seek(0, os.SEEK_END)
-    if end:
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
+    file.seek(max(end - 1, 0))
+    torn = b"" if file.read(1) in (b"\n", b"") else b"\n"
+    content = torn + line.encode() + b"\n"
+    if file.write(content) < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
 
 
-def _refused(path: Path, error: OSError) -> WriteError:
-    return WriteError(
-        f"cannot write {path}: {error.strerror}; free some space and run this again, to go on "
-        f"from here"
-    )
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"cannot write {path}: {error.strerror}; free some space and run this again, to go "
+            f"on from here"
+        ) from error

@@ -1,9 +1,9 @@
 """run_cohort: one step on every scan of a cohort; what fails is told and stops nothing."""
 
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -85,30 +85,44 @@ def run_cohort(
     """
     which = which or Which()
     claim(out, step, overwrite=overwrite, keep_older=keep_older)
-    with open_ledger(out, which.shard) as append:
-        staging = out / f".staging{which.shard.suffix}"
-        shutil.rmtree(staging, ignore_errors=True)  # what a killed run left
-        own = which.shard.pick(entries)
-        tries = read_ledgers(out)
+    with (
+        _told_at_the_end(out, entries),
+        open_ledger(out, which.shard) as append,
+        _staging(out, which.shard) as staging,
+    ):
+        own, tries = which.shard.pick(entries), read_ledgers(out)
         fresh = _fresh(step, own, out, tries, keep_older)
-        todo = [
-            entry
-            for entry in own
-            if entry.id not in fresh and (entry.id in tries or not which.retry_failed)
-        ][: which.limit]
+        missing = [entry for entry in own if entry.id not in fresh]
+        todo = [each for each in missing if each.id in tries or not which.retry_failed]
+        todo = todo[: which.limit]
         tally = Tally(len(own), before=len(fresh), todo=len(todo))
         last: dict[str, Status] = {}
-        try:
-            with closing(_tries(engine, Work(step, out, staging), todo)) as attempts:
-                for attempt in attempts:
-                    append(attempt)
-                    tally = _counted(tally, last.get(attempt.id), attempt.status)
-                    last[attempt.id] = attempt.status
-                    on_progress(tally)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-            write_table(out, entries, read_ledgers(out))
+        with closing(_tries(engine, Work(step, out, staging), todo)) as attempts:
+            for attempt in attempts:
+                append(attempt)
+                tally = _counted(tally, last.get(attempt.id), attempt.status)
+                last[attempt.id] = attempt.status
+                on_progress(tally)
     return tally
+
+
+@contextmanager
+def _told_at_the_end(out: Path, entries: Sequence[Entry]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        write_table(out, entries, read_ledgers(out))
+
+
+@contextmanager
+def _staging(out: Path, shard: Shard) -> Iterator[Path]:
+    """A folder to make results in, without what a killed run left there."""
+    folder = out / f".staging{shard.suffix}"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tries(engine: Engine, work: Work, todo: Sequence[Entry]) -> Generator[Attempt, None, None]:

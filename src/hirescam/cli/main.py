@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": "hirescam.cli.prepare",
     "train": "hirescam.cli.train",
     "evaluate": "hirescam.cli.evaluate",
+    "evidence": "hirescam.cli.evidence",
     "experiments": "hirescam.cli.experiments",
     "view": "hirescam.cli.view",
     "info": "hirescam.cli.info",

@@ -78,7 +78,7 @@ def write_evaluation(
         for name, rows in tables.items():
             write_csv(rows, folder / f"{name}.csv")
         save_outcomes(outcomes, folder / "outcomes.npz")
-        written = json.dumps(_without_nan(summary | {"tables": tables}), indent=1)
+        written = json.dumps(without_nan(summary | {"tables": tables}), indent=1)
         (folder / "evaluation.json").write_text(written + "\n", encoding="utf-8")
         (folder / "evaluation.html").write_text(
             _page(outcomes, tables, summary), encoding="utf-8"
@@ -103,10 +103,10 @@ def _page(outcomes: Outcomes, tables: dict[str, list[Row]], summary: Row) -> str
         tables=tables,
         groups=[row for row in by_group if row["group"] in ("overall", "concept")],
         by_count=[row for row in by_group if row["group"] == "labels per scan"],
-        auroc_chart=_svg(
+        auroc_chart=svg(
             dots(tables["classification"], "label", "auroc", "AUROC", reference=0.5)
         ),
-        organ_chart=_svg(
+        organ_chart=svg(
             dots(
                 [row for row in by_group if row["group"] in ("overall", "concept")],
                 "name",
@@ -115,12 +115,13 @@ def _page(outcomes: Outcomes, tables: dict[str, list[Row]], summary: Row) -> str
                 series="method",
             )
         ),
-        calibration_chart=_svg(reliability_curves(outcomes.truth, outcomes.probabilities)),
+        calibration_chart=svg(reliability_curves(outcomes.truth, outcomes.probabilities)),
         caveat=WHAT_AN_IOU_SAYS,
     )
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """A figure as markup for a page."""
     packed = io.StringIO()
     figure.savefig(packed, format="svg", bbox_inches="tight", metadata={"Date": None})
     return packed.getvalue()[packed.getvalue().index("<svg") :]
@@ -130,11 +131,12 @@ def _blank(value: object) -> object:
     return "" if isinstance(value, float) and math.isnan(value) else value
 
 
-def _without_nan(value: object) -> object:
+def without_nan(value: object) -> object:
+    """What JSON can hold: null where a number is undefined."""
     if isinstance(value, dict):
-        return {name: _without_nan(each) for name, each in value.items()}
+        return {name: without_nan(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_without_nan(each) for each in value]
+        return [without_nan(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

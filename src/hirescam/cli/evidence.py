@@ -1,0 +1,33 @@
+"""Tell where a model looks in many explained scans, and which labels seem to be shortcuts."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hirescam.cli.progress import counter
+
+
+def run(
+    explained: Annotated[
+        Path, Argument(help="folder of `hirescam explain --cohort`, or of several summaries")
+    ],
+    out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("evidence"),
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="replace an existing evidence folder")
+    ] = False,
+    as_json: Annotated[bool, Option("--json", help="print the alarms as JSON")] = False,
+) -> None:
+    """Evidence by label, organ and slice, odd scans and alarms, on one page."""
+    with counter() as show:
+        from hirescam.drawing.evidence import write_evidence
+        from hirescam.evaluation.evidence import read_evidence
+
+        evidence = read_evidence(explained, on_progress=show)
+        folder = write_evidence(evidence, out, overwrite=overwrite)
+    if as_json:
+        summary = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
+        print(json.dumps({name: summary[name] for name in summary if name != "tables"}))
+    else:
+        print(folder / "evidence.html")

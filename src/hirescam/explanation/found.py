@@ -1,6 +1,8 @@
 """Explanation: what a model says of a scan, where it saw that, and what the map is worth."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -37,7 +39,8 @@ class Explanation:
 
     `raw_maps` are signed, on the network's grid, in the score's own unit: where a guarantee
     holds, a label's map sums to its score minus its offset. `affine` places their cells in
-    the patient. `placed` is the scan as the network saw it.
+    the patient. `placed` is the scan as the network saw it. `beside` holds the maps that other
+    methods make of the same pass, for comparison.
     """
 
     labels: tuple[str, ...]
@@ -50,6 +53,9 @@ class Explanation:
     scan: Volume
     placed: Volume
     provenance: Provenance
+    beside: Mapping[str, Float32[np.ndarray, "label slice row column"]] = field(
+        default_factory=dict
+    )
 
     @property
     def scores(self) -> dict[str, float]:
@@ -94,3 +100,14 @@ class Explanation:
             organs, self.scan, self.placed, self.raw_maps.shape[1:], self.affine
         )
         return organ_shares(self.labels, self.raw_maps, in_cells)
+
+    def show(self, label: str) -> Any:
+        """A viewer of the scan with the map of `label`, for a notebook; needs ipyniivue."""
+        from hirescam.drawing.notebook import show  # it lies above, and is rarely wanted
+
+        return show(self, label)
+
+    def _repr_html_(self) -> str:
+        from hirescam.drawing.notebook import as_html
+
+        return as_html(self)

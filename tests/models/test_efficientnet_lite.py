@@ -9,7 +9,6 @@ from PIL import Image
 from skimage.data import chelsea
 
 from hirescam.errors import MissingPackageError
-from hirescam.images.photographs import Photograph
 from hirescam.images.prepare import network_input
 from hirescam.models import efficientnet_lite
 from hirescam.models.efficientnet_lite import (
@@ -54,12 +53,11 @@ def test_padding_is_tensorflows(size, kernel, stride):
 @needs_weights
 def test_its_imagenet_weights_know_a_cat(tmp_path):
     Image.fromarray(chelsea()).save(tmp_path / "chelsea.png")
-    photograph = Photograph("chelsea", tmp_path / "chelsea.png", None, None)
     trunk = EfficientNetLite0Trunk().eval()
     load_imagenet_lite0(trunk)
     weights = read_weights(packaged_weights())
     with torch.no_grad():
-        mean = trunk(network_input(photograph, 224)[None]).mean(dim=(2, 3))
+        mean = trunk(network_input(tmp_path / "chelsea.png", 224)[None]).mean(dim=(2, 3))
         scores = F.linear(mean, weights["_fc.weight"], weights["_fc.bias"])
     assert scores.argmax().item() in CATS
 

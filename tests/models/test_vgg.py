@@ -59,9 +59,7 @@ def test_the_forward_pass_is_vggs():
 
 def test_its_maps_are_not_guaranteed_and_grad_cam_differs():
     network, x = slim()
-    verdict = audit(network, x, layer=network.features)
-    assert verdict.kind is Kind.NONE
-    assert "classifier.1" in verdict.breaks
+    assert audit(network, x, layer=network.features).kind is Kind.NONE
     one, other = (method(network, x, layer=network.features) for method in (hirescam, gradcam))
     assert (one - other).abs().max() > 0.1 * one.abs().max()
 

@@ -1,0 +1,1 @@
+"""Photographs instead of scans: read them, train on them, explain them, measure the maps."""

@@ -1,0 +1,86 @@
+"""Figures: IoU epoch by epoch, and photographs with their maps side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from hirescam.drawing.colours import Scale, blend
+from hirescam.drawing.figure import TWO_COLUMNS_MM, printed
+from hirescam.evaluation.tables import Row
+from hirescam.images.tables import COUNTS
+
+_MAP_MM = 27.0
+METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A photograph, one class that it shows, and maps of it by network and method."""
+
+    picture: UInt8[np.ndarray, "row column 3"]
+    label: str
+    maps: Mapping[tuple[str, str], Float[np.ndarray, "row_ column_"]]
+
+
+def draw_epochs(rows: Sequence[Row], path: Path) -> None:
+    """HiResCAM's IoU after each epoch by number of labels: a panel per network (figure 10)."""
+    networks = list(dict.fromkeys(str(row["network"]) for row in rows))
+    with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=52.0) as figure:
+        panels = figure.subplots(1, len(networks), squeeze=False, sharey=True)[0]
+        for axes, network in zip(panels, networks, strict=True):
+            own = [
+                row for row in rows if row["network"] == network and row["map"] == "hirescam"
+            ]
+            for name in COUNTS:
+                axes.plot(
+                    [row["epoch"] for row in own],
+                    [row[name] for row in own],
+                    "o-",
+                    label=name,
+                )
+            axes.set_title(network)
+            axes.set_xlabel("epoch")
+            axes.set_ylim(bottom=0)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        panels[0].set_ylabel("IoU of HiResCAM with the object")
+        panels[0].legend()
+
+
+def draw_gallery(examples: Sequence[Example], path: Path) -> None:
+    """A row per example: the photograph, then each network's maps (figure 12).
+
+    Each map is coloured up to its own largest value: orange raised the score, blue lowered it.
+    """
+    columns = list(examples[0].maps)
+    size = {
+        "width_mm": _MAP_MM * (1 + len(columns)),
+        "height_mm": (_MAP_MM + 1) * len(examples) + 8,
+    }
+    with printed(path, **size) as figure:
+        grid = figure.subplots(len(examples), 1 + len(columns), squeeze=False)
+        for axes in grid.flat:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+        for row, example in zip(grid, examples, strict=True):
+            row[0].imshow(example.picture)
+            row[0].set_ylabel(example.label)
+            for axes, column in zip(row[1:], columns, strict=True):
+                axes.imshow(_painted(example.picture, example.maps[column]))
+        for axes, (network, method) in zip(grid[0, 1:], columns, strict=True):
+            axes.set_title(f"{network}\n{METHOD_NAMES[method]}")
+
+
+def _painted(
+    picture: UInt8[np.ndarray, "row column 3"], values: Float[np.ndarray, "row_ column_"]
+) -> UInt8[np.ndarray, "row column 3"]:
+    grey = np.asarray(Image.fromarray(picture).convert("L"), np.float32) / 255
+    stretched = Image.fromarray(values.astype(np.float32)).resize(
+        grey.shape[::-1], Image.Resampling.BILINEAR
+    )
+    limit = float(np.abs(values).max())
+    return blend(grey, np.asarray(stretched), Scale(limit or 1.0))

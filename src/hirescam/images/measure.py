@@ -1,0 +1,103 @@
+"""Measure: what a network makes of photographs, by HiResCAM and by Grad-CAM.
+
+A *pair* is a photograph and a class that it shows. Pairs are counted through the photographs in
+their order, and through the classes of each: as `numpy.nonzero` of the labels gives them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hirescam.images.iou import ious
+from hirescam.images.networks import TwoParts
+from hirescam.images.parts import Part
+from hirescam.images.photographs import Photograph
+from hirescam.images.prepare import masks_on_grid
+from hirescam.methods.capture import capture
+from hirescam.methods.gradcam import gradcam_maps
+from hirescam.methods.hirescam import hirescam_maps
+
+METHODS = {"hirescam": hirescam_maps, "gradcam": gradcam_maps}
+
+Judge = Callable[[TwoParts], "Judged"]
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Where the class of each pair is, and the pixels there that count."""
+
+    inside: Bool[np.ndarray, "pair side side"]
+    known: Bool[np.ndarray, "pair side side"]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Scores of validation photographs, and the IoU of each of their pairs by each method."""
+
+    scores: Float[Tensor, "photograph label"]
+    ious: Float[Tensor, "method pair"]
+
+
+def read_masks(photographs: Sequence[Photograph], side: int) -> Masks:
+    """The masks of all pairs on a grid of side × side pixels."""
+    inside, known = [np.zeros((0, side, side), bool)], [np.zeros((0, side, side), bool)]
+    for one in photographs:
+        shown = masks_on_grid(one, side)
+        planes = shown.inside[one.labels > 0]
+        inside.append(planes)
+        known.append(np.broadcast_to(shown.known, planes.shape))
+    return Masks(np.concatenate(inside), np.concatenate(known))
+
+
+def measure(
+    network: TwoParts, part: Part, masks: Masks
+) -> tuple[Float[Tensor, "photograph label"], Float[np.ndarray, "method pair threshold"]]:
+    """Scores of all photographs of a part, and the IoU of their pairs above each threshold."""
+    device = next(network.parameters()).device
+    labels = np.stack([one.labels for one in part.photographs])
+    scores, values, photograph, pair = [], [], 0, 0
+    for x in part.batches(range(len(labels))):
+        seen = capture(network, x.to(device), layer=network.features)
+        scores.append(seen.scores.detach().cpu())
+        rows, classes = np.nonzero(labels[photograph : photograph + len(x)])
+        shown, column = np.unique(classes, return_inverse=True)
+        mine = slice(pair, pair + len(rows))
+        of_pairs = (maps(seen, shown.tolist())[rows, column] for maps in METHODS.values())
+        values.append(
+            [ious(each.cpu(), masks.inside[mine], masks.known[mine]) for each in of_pairs]
+        )
+        photograph, pair = photograph + len(x), mine.stop
+    return torch.cat(scores), np.concatenate(values, axis=1)
+
+
+def judge_with(part: Part, masks: Masks, sample: Part, sample_masks: Masks) -> Judge:
+    """How to judge a network on `part`: each method's threshold is the best on `sample`."""
+
+    def judge(network: TwoParts) -> Judged:
+        _, of_sample = measure(network, sample, sample_masks)
+        chosen = of_sample.mean(axis=1).argmax(axis=1)
+        scores, values = measure(network, part, masks)
+        at_chosen = np.stack([one[:, at] for one, at in zip(values, chosen, strict=True)])
+        return Judged(scores, torch.from_numpy(at_chosen))
+
+    return judge
+
+
+def maps_of(
+    network: TwoParts, x: Float[Tensor, "batch ..."]
+) -> dict[str, Float[np.ndarray, "batch label row column"]]:
+    """Maps of every label by each method."""
+    device = next(network.parameters()).device
+    seen = capture(network, x.to(device), layer=network.features)
+    return {name: maps(seen).cpu().numpy() for name, maps in METHODS.items()}
+
+
+def difference(maps: Mapping[str, Float[np.ndarray, "batch label row column"]]) -> float:
+    """How far methods differ at most, as a share of the largest value of a map."""
+    one, other = maps.values()
+    largest = np.abs(one).max(axis=(2, 3), keepdims=True)
+    return float((np.abs(one - other) / np.where(largest > 0, largest, 1)).max())

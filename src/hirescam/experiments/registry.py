@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = {
     "table1": "networks and ablations, what they find and where they look",
+    "table6": "organ masks shrunk to a map in four ways, for the mask loss",
     "table2": "the mask loss, by Grad-CAM and by HiResCAM",
     "shortcut": "a planted marker, and what a mask loss can do about it",
     "voc": "photographs: IoU of maps with objects, where Grad-CAM differs and where it cannot",

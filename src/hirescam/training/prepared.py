@@ -23,7 +23,7 @@ from hirescam.ct.grid import Cells
 from hirescam.ct.packed import SUFFIX, write_packed
 from hirescam.ct.prepare import Preparation, place
 from hirescam.models.files import Model
-from hirescam.organs.files import read_organs
+from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
 from hirescam.regions.downsample import (
@@ -121,13 +121,16 @@ def _organs(case: Case, scan_digest: str, grid: Grid, cache: Path) -> Path:
     }
     key = regions_key(source, grid.preparation, grid.cells, **options)
     folder = cache / "regions"
-    cached_organs_on_map(folder, key, grid.map_shape, lambda: _on_map(case, grid))
+    segmented = cache / "organs" / f"{scan_digest}.nii.gz"
+    cached_organs_on_map(
+        folder, key, grid.map_shape, lambda: _on_map(case, grid, segmented=segmented)
+    )
     return folder / f"{key}.npy"
 
 
-def _on_map(case: Case, grid: Grid) -> OrgansOnMap:
+def _on_map(case: Case, grid: Grid, *, segmented: Path) -> OrgansOnMap:
     """As published, a scan without any organ gets the places where organs usually lie."""
-    organs = _read(case.organs) if case.organs else segment_organs(read_volume(case.scan))
+    organs = _read(case.organs) if case.organs else _segmented(case, segmented)
     if not organs.codes.any():
         return halves_on_map(grid.map_shape)
     return organs_on_map(
@@ -138,6 +141,13 @@ def _on_map(case: Case, grid: Grid) -> OrgansOnMap:
         fraction=grid.fraction,
         dilated=grid.dilated,
     )
+
+
+def _segmented(case: Case, path: Path) -> OrganMasks:
+    """Masks found in the scan, once for all grids and all ways of down-sampling."""
+    if not path.exists():
+        save_organs(segment_organs(read_volume(case.scan)), path)
+    return read_organs(path)
 
 
 def _read(path: Path) -> OrganMasks:

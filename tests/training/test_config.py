@@ -86,3 +86,10 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path):
     (tmp_path / "broken.toml").write_text("epochs = = 2")
     with pytest.raises(HirescamError, match=r"broken\.toml is no config"):
         TrainConfig.read(tmp_path / "broken.toml")
+
+
+def test_a_run_may_go_on_elsewhere_if_a_step_has_as_many_scans():
+    here = TrainConfig(data="cases.csv", accumulate=4)
+    spread = {"processes": 2, "nodes": 2, "accumulate": 1, "device": "cuda"}
+    assert differing(here, here.model_copy(update=spread)) == []
+    assert differing(here, here.model_copy(update={"nodes": 2})) == ["scans_per_step"]

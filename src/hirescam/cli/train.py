@@ -26,12 +26,22 @@ def run(
     """Train, and name the model and what was measured of it."""
     with counter() as show:
         from hirescam.training.config import TrainConfig, parse_changes
+        from hirescam.training.metrics_log import last_epoch
         from hirescam.training.run_folder import BEST
         from hirescam.training.train import train
 
         config = TrainConfig.read(recipe, **parse_changes(set_ or []))
         model = train(config, out, resume=resume, on_progress=show)
         from lightning.fabric.utilities.rank_zero import rank_zero_only
-    found = {"model": str(out / BEST), "notes": list(model.card.notes)}
-    told = json.dumps(found) if as_json else "\n".join([str(out / BEST), *model.card.notes])
-    rank_zero_only(print)(told)  # each further process runs this command too
+    last = last_epoch(out)
+    pace = {name: last[name] for name in ("scans_per_second", "busy_share")}
+    found = {"model": str(out / BEST), "notes": list(model.card.notes), **pace}
+    told = "\n".join(
+        (
+            str(out / BEST),
+            *model.card.notes,
+            f"Pace: {pace['scans_per_second']:.3g} scans a second, the device busy "
+            f"{pace['busy_share']:.0%} of the time.",
+        )
+    )
+    rank_zero_only(print)(json.dumps(found) if as_json else told)  # others run this too

@@ -27,12 +27,19 @@ MAY_CHANGE = frozenset(
         "patience",
         "workers",
         "cache",
+        "device",
+        "processes",
+        "nodes",
+        "accumulate",
+        "launch",
+        "save_memory",
         "checkpoint_every_steps",
         "log_every_steps",
         "tensorboard",
     }
 )
-"""Keys that a resumed run may set anew; every other one would make it another run."""
+"""Keys that a resumed run may set anew, as long as a step has as many scans; every other one
+would make it another run."""
 
 
 class TrainConfig(BaseModel):
@@ -59,8 +66,10 @@ class TrainConfig(BaseModel):
     architecture: str = "AxialNet"
     arguments: Arguments = {}
     preparation: Preparation = Preparation()
-    start: Literal["imagenet", "random", "few-scans"] = "imagenet"
+    start: Literal["imagenet", "random", "few-scans", "model"] = "imagenet"
     imagenet_weights: Path | None = None
+    start_model: Path | None = None
+    """The model file that `start = "model"` goes on from."""
 
     mask_loss: str | None = None
     mask_loss_weight: float = Field(default=MASK_LOSS_WEIGHT, ge=0)
@@ -91,12 +100,17 @@ class TrainConfig(BaseModel):
     """Compute activations twice instead of keeping them; the same gradients."""
     deterministic: bool = True
     workers: int = Field(default=0, ge=0)
-    """Processes that read scans ahead."""
+    """Processes that prepare scans, then threads of each process that read them ahead."""
     launch: Literal["script", "spawn"] = "script"
     """How more processes start: the command runs again, or Python's spawn, without progress."""
     tensorboard: bool = False
     checkpoint_every_steps: int = Field(default=100, ge=1)
     log_every_steps: int = Field(default=10, ge=1)
+
+    @property
+    def scans_per_step(self) -> int:
+        """How many scans' gradients are averaged, in all processes together."""
+        return self.processes * self.nodes * self.accumulate
 
     @model_validator(mode="after")
     def _names_exist(self) -> "TrainConfig":
@@ -110,6 +124,8 @@ class TrainConfig(BaseModel):
                 raise ValueError(f"{key} is {value!r}, expected one of {', '.join(table)}")
         if not self.labels or len(set(self.labels)) < len(self.labels):
             raise ValueError("labels must be at least one name, each once")
+        if (self.start == "model") != (self.start_model is not None):
+            raise ValueError("start = \"model\" and start_model = FILE go together")
         return self
 
     @classmethod
@@ -147,10 +163,9 @@ def parse_changes(pairs: Iterable[str]) -> dict[str, Any]:
 
 def differing(one: TrainConfig, other: TrainConfig) -> list[str]:
     """Keys in which two configs tell of different runs."""
+    decisive = [key for key in TrainConfig.model_fields if key not in MAY_CHANGE]
     return [
-        key
-        for key in TrainConfig.model_fields
-        if key not in MAY_CHANGE and getattr(one, key) != getattr(other, key)
+        key for key in (*decisive, "scans_per_step") if getattr(one, key) != getattr(other, key)
     ]
 
 

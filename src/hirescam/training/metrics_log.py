@@ -53,6 +53,11 @@ def metrics_log(
         yield write
 
 
+def last_epoch(folder: Path) -> Row:
+    """What was measured in a run's last epoch."""
+    return [row for row in _read(folder / "metrics.jsonl") if row["kind"] == "epoch"][-1]
+
+
 def _read(path: Path) -> Iterator[Row]:
     """Whole lines only: the last may have been cut off with its process."""
     if path.exists():

@@ -101,10 +101,17 @@ def done_lines(out):
     return ledger.read_bytes().count(b'"status": "done"') if ledger.exists() else 0
 
 
+def workers(pid):
+    """The processes that work on scans for another; one more tidies up for multiprocessing."""
+    return [child for child, name in children(pid).items() if "spawn_main" in name]
+
+
 def children(pid):
-    listed = ["ps", "-o", "pid=", "--ppid", str(pid)]
+    """The processes that a process has started, and their command lines."""
+    listed = ["ps", "-o", "pid=,args=", "--ppid", str(pid)]
     found = subprocess.run(listed, capture_output=True, text=True, check=False)
-    return [int(each) for each in found.stdout.split()]
+    lines = (line.split(maxsplit=1) for line in found.stdout.splitlines())
+    return {int(number): name for number, name in lines}
 
 
 def kills(folder, scans=1000, count=20):
@@ -125,7 +132,7 @@ def kills(folder, scans=1000, count=20):
                     )
                 time.sleep(0.05)
             time.sleep(chance.uniform(0, 2 * seconds / scans))
-            working = children(main.pid)
+            working = workers(main.pid)
             victim = chance.choice([main.pid, *working])
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)

@@ -39,12 +39,15 @@ def start(folder):
     return subprocess.Popen([sys.executable, script, folder], env=environment)
 
 
-def children(pid):
-    """The processes that a process has started."""
+def workers(pid):
+    """The processes that work on scans for another; one more tidies up for multiprocessing."""
     found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "pid=,args=", "--ppid", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return [int(each) for each in found.stdout.split()]
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
 
 
 def done(folder):
@@ -58,7 +61,7 @@ def kill_at_some_moment(main, folder, chance, *, worker):
     while done(folder) < min(before + 3, SCANS) and time.monotonic() < patience:
         time.sleep(0.05)
     time.sleep(chance.uniform(0, 0.1))
-    working = children(main.pid)
+    working = workers(main.pid)
     victim = chance.choice(working) if worker and working else main.pid
     with suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)

@@ -20,6 +20,9 @@ from rich.progress import (
 from typer import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hirescam.cohort.manifest import Entry
     from hirescam.cohort.run import Tally
     from hirescam.cohort.work import Step
 
@@ -58,45 +61,44 @@ class How:
 
 def run_over(
     step: "Step",
-    manifest: Path,
+    entries: "Sequence[Entry]",
     out: Path,
     how: How,
     *,
-    organs: Path | None = None,
     overwrite: bool,
-    as_json: bool,
-) -> None:
-    """Do a step on the scans of a manifest, tell the counts, and exit 1 if any is without."""
-    from hirescam.cohort.manifest import read_manifest, with_organs
+) -> "Tally":
+    """Do a step on scans, and show how far it is."""
     from hirescam.cohort.processes import Processes
     from hirescam.cohort.ray_cluster import RayCluster
     from hirescam.cohort.run import Which, run_cohort
     from hirescam.cohort.shard import parse_shard
 
-    device = getattr(step, "device", "cpu")
+    on_gpu = getattr(step, "device", "cpu") != "cpu"
     engine = (
-        RayCluster(how.ray, threads=how.threads, gpu=device != "cpu")
+        RayCluster(how.ray, threads=how.threads, gpu=on_gpu)
         if how.ray
         else Processes(how.jobs, how.threads)
     )
-    which = Which(parse_shard(how.shard), how.limit, how.retry_failed)
-    entries = read_manifest(manifest)
     with _progress(step.name) as show:
-        tally = run_cohort(
+        return run_cohort(
             step,
-            with_organs(entries, organs) if organs else entries,
+            entries,
             out,
             engine,
-            which=which,
+            which=Which(parse_shard(how.shard), how.limit, how.retry_failed),
             overwrite=overwrite,
             keep_older=how.keep_older,
             on_progress=show,
         )
-    ledger = out / "ledger.csv"
+
+
+def tell(tally: "Tally", out: Path, *, as_json: bool, **also: object) -> None:
+    """Print the counts and where to read more; exit 1 if any scan failed."""
+    ledger = str(out / "ledger.csv")
     if as_json:
-        print(json.dumps({"ledger": str(ledger), **asdict(tally), "left": tally.left}))
+        print(json.dumps({"ledger": ledger, **asdict(tally), "left": tally.left, **also}))
     else:
-        print(f"{_told(tally)}: {ledger}")
+        print("\n".join([f"{_told(tally)}: {ledger}", *map(str, also.values())]))
     if tally.failed or tally.killed:
         raise typer.Exit(1)
 

@@ -5,8 +5,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
+from hirescam.cli.cohorts import (
+    How,
+    JobsOption,
+    KeepOlderOption,
+    LimitOption,
+    RayOption,
+    RetryFailedOption,
+    ShardOption,
+    ThreadsOption,
+    run_over,
+    tell,
+)
 from hirescam.cli.progress import counter
 
 
@@ -40,8 +52,48 @@ def run(
         bool, Option("--overwrite", help="replace an existing evaluation")
     ] = False,
     as_json: Annotated[bool, Option("--json", help="print the summary as JSON")] = False,
+    cohort: Annotated[
+        Path | None,
+        Option(help="measure on the scans of this CSV or Parquet with id, path and split"),
+    ] = None,
+    truth: Annotated[
+        Path | None, Option(help="with --cohort: their labels, as `hirescam label` wrote them")
+    ] = None,
+    cache: Annotated[
+        Path | None, Option(help="with --cohort: prepared scans; left out, cache in --out")
+    ] = None,
+    jobs: JobsOption = 1,
+    threads: ThreadsOption = 1,
+    ray: RayOption = None,
+    shard: ShardOption = "1/1",
+    limit: LimitOption = None,
+    retry_failed: RetryFailedOption = False,
+    keep_older: KeepOlderOption = False,
 ) -> None:
     """Evaluate a run's best model; on test scans with thresholds chosen on validation scans."""
+    if cohort is not None:
+        from hirescam.cohort.evaluating import evaluating, needed, write_page
+        from hirescam.cohort.manifest import read_manifest
+        from hirescam.training.config import TrainConfig, parse_changes
+        from hirescam.training.run_folder import BEST
+
+        if truth is None:
+            raise BadParameter("give the labels of the cohort's scans with --truth")
+        config = TrainConfig.read(training / "config.json", **parse_changes(set_ or []))
+        work = evaluating(
+            training / BEST,
+            truth,
+            cache or out / "cache",
+            downsampling=config.downsampling,
+            definition=organ_iou.value,
+            threads=threads,
+        )
+        entries = needed(read_manifest(cohort), split.value)
+        how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
+        tally = run_over(work, entries, out, how, overwrite=overwrite)
+        page = write_page(entries, split.value, out, title=f"{config.name}, {cohort.name}")
+        tell(tally, out, as_json=as_json, page=str(page))
+        return
     with counter() as show:
         from hirescam.drawing.evaluation import write_evaluation
         from hirescam.evaluation.localisation import chosen_thresholds

@@ -17,6 +17,7 @@ from hirescam.cli.cohorts import (
     ShardOption,
     ThreadsOption,
     run_over,
+    tell,
 )
 from hirescam.cli.organs import OrgansOption, organs_of
 from hirescam.cli.progress import steps
@@ -71,6 +72,10 @@ def run(
             help="fill this organ with its surroundings, to check the maps (repeatable)",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        Option(help="text of this scan's report; its words about each label are quoted"),
+    ] = None,
     dicom: Annotated[
         bool,
         Option("--dicom", help="also write DICOM objects, which name the patient, into dicom/"),
@@ -97,6 +102,7 @@ def run(
     """Read one scan, run one model, write one folder; or so for each scan of a cohort."""
     if cohort is not None:
         from hirescam.cohort.explaining import explaining
+        from hirescam.cohort.manifest import read_manifest, with_organs
         from hirescam.cohort.reading import Reading
         from hirescam.home import demo_model_path
 
@@ -116,15 +122,10 @@ def run(
             pages=pages,
         )
         how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
-        run_over(
-            work,
-            cohort,
-            out,
-            how,
-            organs=None if organs in ("auto", "none") else Path(organs),
-            overwrite=overwrite,
-            as_json=as_json,
-        )
+        entries = read_manifest(cohort)
+        if organs not in ("auto", "none"):
+            entries = with_organs(entries, Path(organs))
+        tell(run_over(work, entries, out, how, overwrite=overwrite), out, as_json=as_json)
         return
     if scan is None:
         raise BadParameter("give a scan, or many with --cohort")
@@ -132,10 +133,12 @@ def run(
         step("reading the scan")
         import hirescam
         from hirescam.ct.refusal import refusing
+        from hirescam.drawing.report_words import read_report, report_words
         from hirescam.explanation import hide_organ
         from hirescam.export.dicom.source import read_source
         from hirescam.home import demo_model_path
 
+        told = None if report is None else read_report(report)
         source = read_source(scan, series=series) if dicom else None
         volume = read(
             scan,
@@ -170,8 +173,13 @@ def run(
             organs=masks,
             hidden=hidden,
             dicom=source,
+            words=None if told is None else report_words(told, found.labels),
             overwrite=overwrite,
         )
     page = folder / "report.html"
     chosen = {name: found.probabilities[name] for name in label or found.labels}
-    print(json.dumps({"report": str(page), "probabilities": chosen}) if as_json else page)
+    if as_json:
+        print(json.dumps({"report": str(page), "probabilities": chosen}))
+    else:
+        checks = (f"{name}: {each.sentence(name)}" for each in hidden for name in chosen)
+        print(page, *checks, sep="\n")

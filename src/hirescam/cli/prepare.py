@@ -15,6 +15,7 @@ from hirescam.cli.cohorts import (
     ShardOption,
     ThreadsOption,
     run_over,
+    tell,
 )
 
 
@@ -46,8 +47,10 @@ def run(
     as_json: Annotated[bool, Option("--json", help="print the counts as JSON")] = False,
 ) -> None:
     """Prepare what is missing or failed; one scan that fails does not stop the rest."""
+    from hirescam.cohort.manifest import read_manifest
     from hirescam.cohort.preparing import preparing
 
     step = preparing(cache or out / "cache", model=model, recipe=recipe)
     how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
-    run_over(step, manifest, out, how, overwrite=overwrite, as_json=as_json)
+    tally = run_over(step, read_manifest(manifest), out, how, overwrite=overwrite)
+    tell(tally, out, as_json=as_json)

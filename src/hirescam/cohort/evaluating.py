@@ -1,0 +1,129 @@
+"""Evaluating: the step that keeps what a model says of each scan whose truth is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hirescam.cohort.manifest import Entry
+from hirescam.cohort.truth import case_of, read_truth
+from hirescam.cohort.work import result_folder
+from hirescam.drawing.evaluation import write_evaluation
+from hirescam.errors import ReadError
+from hirescam.evaluation.localisation import chosen_thresholds
+from hirescam.evaluation.outcomes import Outcomes, joined, load_outcomes, save_outcomes
+from hirescam.evaluation.run import evaluate
+from hirescam.metrics.organ_iou import Definition
+from hirescam.models.files import Model, load_model
+from hirescam.regions.downsample import Downsampling
+from hirescam.training.digest import digest
+
+OUTCOME, VALID = "outcome.npz", "valid"
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """A model, what is true of the scans, and where prepared ones are kept."""
+
+    model: Path
+    model_sha256: str
+    truth: Path
+    truth_sha256: str
+    cache: Path
+    downsampling: Downsampling = "centre"
+    definition: Definition = "paper"
+    threads: int = 1
+
+    name = "evaluate"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the outcome of a scan."""
+        return {
+            "torch": torch.__version__,
+            "model_sha256": self.model_sha256,
+            "truth_sha256": self.truth_sha256,
+            "downsampling": self.downsampling,
+            "definition": self.definition,
+            "threads": self.threads,
+        }
+
+    def __call__(self, entry: Entry, folder: Path) -> None:
+        """Write outcome.npz."""
+        torch.set_num_threads(self.threads)
+        model = _model(self.model)
+        case = case_of(entry, read_truth(self.truth, model.labels), model.labels)
+        outcomes = evaluate(
+            model,
+            [case],
+            self.cache,
+            downsampling=self.downsampling,
+            definition=self.definition,
+        )
+        save_outcomes(outcomes, folder / OUTCOME)
+
+
+def evaluating(model: Path, truth: Path, cache: Path, **options: Any) -> Evaluating:
+    """The step for a model file and a file of labels, both read once to see that they fit."""
+    loaded = load_model(model)
+    read_truth(truth, loaded.labels)
+    return Evaluating(
+        model.absolute(),
+        loaded.sha256,
+        truth.absolute(),
+        digest(truth),
+        cache.absolute(),
+        **options,
+    )
+
+
+def write_page(
+    entries: Sequence[Entry], split: str, out: Path, *, title: str, notes: Sequence[str] = ()
+) -> Path:
+    """The evaluation of a split's scans in `out`/evaluation, of those that have an outcome.
+
+    Thresholds are those of validation scans; of a manifest without splits all scans are
+    measured, and thresholds are chosen on them.
+    """
+    of_split = {
+        name: [each for each in entries if each.split == name] for name in (VALID, split)
+    }
+    measured = of_split[split] or entries
+    elsewhere = split != VALID and bool(of_split[split])
+    outcomes = _gathered(measured, out)
+    lost = len(measured) - len(outcomes.scans)
+    if lost:
+        notes = (*notes, f"{lost} of {len(measured)} scans have no outcome: see ledger.csv.")
+    folder = write_evaluation(
+        outcomes,
+        out / "evaluation",
+        thresholds=chosen_thresholds(_gathered(of_split[VALID], out)) if elsewhere else None,
+        title=title,
+        notes=notes,
+        overwrite=True,
+    )
+    return folder / "evaluation.html"
+
+
+def needed(entries: Sequence[Entry], split: str) -> list[Entry]:
+    """The scans to measure a split on: its own and, for thresholds, valid ones."""
+    return [entry for entry in entries if entry.split in ("", VALID, split)]
+
+
+def _gathered(entries: Sequence[Entry], out: Path) -> Outcomes:
+    """What was kept of some scans, those left out that have nothing."""
+    paths = [result_folder(out, entry.id) / OUTCOME for entry in entries]
+    kept = [load_outcomes(path) for path in paths if path.exists()]
+    if not kept:
+        raise ReadError(
+            f"none of {len(entries)} scans has an outcome in {out}: its ledger.csv says why"
+        )
+    return joined(kept)
+
+
+@cache
+def _model(path: Path) -> Model:
+    return load_model(path)

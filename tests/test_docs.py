@@ -59,7 +59,9 @@ def belongings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("belongings")
     chest = hirescam.simulate(0, spacing_mm=(12.0, 8.0, 8.0)).volume
     nib.save(nib.Nifti1Image(chest.voxels, chest.affine), folder / "scan.nii.gz")
-    named = setting(SeriesInstanceUID="1.2.840.113619.2.55.3.2840")
+    named = setting(
+        SeriesInstanceUID="1.2.840.113619.2.55.3.2840", StudyInstanceUID="1.2.840.5"
+    )
     write_series(folder / "study", chest, change=named)
     make_archive(folder / "upload", "zip", folder / "study")
     small = hirescam.Preparation(shape=(24, 128, 128), spacing_mm=(12.0, 3.0, 3.0))

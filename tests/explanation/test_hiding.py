@@ -101,3 +101,12 @@ def test_nothing_hidden_and_all_hidden_stay_as_they_are():
     voxels = np.random.default_rng(0).integers(-1000, 800, (5, 6, 7)).astype(np.int16)
     for hidden in (np.zeros(voxels.shape, bool), np.ones(voxels.shape, bool)):
         assert np.array_equal(filled_from_around(voxels, hidden), voxels)
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 30), (3, 5, 64), (33, 1, 7)])
+def test_flat_scans_are_filled_too(shape):
+    voxels = np.full(shape, 7, np.int16)
+    hidden = np.zeros(shape, bool)
+    hidden[tuple(slice(0, max(1, size // 2)) for size in shape)] = True
+    voxels[hidden] = 900
+    assert (filled_from_around(voxels, hidden) == 7).all()

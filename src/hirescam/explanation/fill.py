@@ -37,8 +37,9 @@ def _without_gaps(values: Grid, known: Bool[Tensor, "1 1 slice row column"]) -> 
     """`values` where they are known; elsewhere those of the next coarser grid, made finer."""
     if known.all():
         return values
-    weight = F.avg_pool3d(known.float(), 2, ceil_mode=True)
-    sums = F.avg_pool3d(torch.where(known, values, 0.0), 2, ceil_mode=True)
+    halves = [min(2, size) for size in values.shape[2:]]
+    weight = F.avg_pool3d(known.float(), halves, ceil_mode=True)
+    sums = F.avg_pool3d(torch.where(known, values, 0.0), halves, ceil_mode=True)
     means = torch.where(weight > 0, sums / weight.clamp(min=1e-6), 0.0)
     coarser = _without_gaps(means, weight > 0)
     finer = F.interpolate(coarser, values.shape[2:], mode="trilinear", align_corners=False)

@@ -1,0 +1,102 @@
+"""hirescam explain: organs by default, organs hidden and DICOM on request, in one folder."""
+
+import json
+
+import pytest
+
+from hirescam.cli.main import main
+from hirescam.models.files import save_model
+from hirescam.organs.files import read_organs, save_organs
+from hirescam.simulate.chest import simulate
+from make_dicom import PLANTED, setting, write_series
+from make_models import small_model
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A model, and one simulated chest as NIfTI and as a DICOM series of a named patient."""
+    folder = tmp_path_factory.mktemp("home")
+    save_model(small_model(), folder / "small.model")
+    scan = simulate(0, spacing_mm=(6.0, 6.0, 6.0)).volume
+    scan.to_nifti(folder / "scan.nii.gz")
+    write_series(folder / "series", scan, change=setting(StudyInstanceUID="1.2.3"))
+    return folder
+
+
+@pytest.fixture
+def explain(home, tmp_path, capsys):
+    """Explain a scan of the home: its summary, the folder, how it ended and what was said."""
+
+    def run(scan, *options):
+        out = tmp_path / "out"
+        model = str(home / "small.model")
+        with pytest.raises(SystemExit) as ended:
+            main(["explain", str(home / scan), "--model", model, "-o", str(out), *options])
+        said = capsys.readouterr()
+        told = ended.value.code or 0
+        numbers = json.loads((out / "summary.json").read_text()) if out.exists() else None
+        return numbers, out, told, said.out
+
+    return run
+
+
+def test_organs_are_found_and_named_by_default(explain):
+    numbers, out, told, _ = explain("scan.nii.gz")
+    assert told == 0
+    assert numbers["organs"]["method"] == "robust"
+    assert read_organs(out / numbers["organs"]["file"]).organs[0] == "right_lung"
+    assert all(" evidence lies " in row["organs"]["sentence"] for row in numbers["findings"])
+    assert not (out / "dicom").exists()
+
+
+def test_organs_come_from_a_file_or_not_at_all(explain, tmp_path):
+    _, out, _, _ = explain("scan.nii.gz")
+    mine = save_organs(read_organs(out / "organs.nii.gz"), tmp_path / "mine.nii.gz")
+    numbers, _, told, _ = explain("scan.nii.gz", "--organs", str(mine), "--overwrite")
+    assert told == 0
+    assert numbers["organs"]["masks"]["right_lung"]["volume_ml"] > 0
+    numbers, _, _, _ = explain("scan.nii.gz", "--organs", "none", "--overwrite")
+    assert numbers["organs"] is None
+    _, _, told, _ = explain("scan.nii.gz", "--organs", "atuo", "--overwrite")
+    assert "there is no such file of masks" in told
+
+
+def test_a_hidden_organ_is_told_of_each_finding(explain):
+    numbers, _, told, said = explain("scan.nii.gz", "--hide-organ", "right_lung")
+    assert told == 0
+    for row in numbers["findings"]:
+        (hidden,) = row["hidden_organs"]
+        assert hidden["score"] == pytest.approx(row["score"] - hidden["drop"], abs=1e-5)
+        assert hidden["sentence"] in said
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--hide-organ", "spleen"], "the masks hold right_lung"),
+        (["--hide-organ", "right_lung", "--organs", "none"], "find organs first"),
+        (["--dicom"], "is no DICOM series"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(explain, options, reason):
+    _, out, told, _ = explain("scan.nii.gz", *options)
+    assert reason in told
+    assert not out.exists()
+
+
+def test_the_patient_is_named_in_dicom_objects_alone_and_there_only_on_request(explain):
+    numbers, out, told, said = explain("series", "--dicom")
+    assert told == 0
+    assert numbers["findings"]
+    named = {path.parent.name for path in out.rglob("*") if holds_name(path)}
+    assert named == {"dicom"}
+    assert PLANTED not in said
+    assert {"report.dcm", "organs.dcm", "map-01.dcm"} <= {
+        path.name for path in (out / "dicom").iterdir()
+    }
+    _, out, _, _ = explain("series", "--overwrite")
+    assert not any(holds_name(path) for path in out.rglob("*"))
+
+
+def holds_name(path):
+    return path.is_file() and PLANTED.encode() in path.read_bytes()

@@ -60,8 +60,8 @@ def run(
 
 
 _NOTES = (
-    "Each network was trained with the mask loss on masks made in its row's way. All are judged "
-    "alike: scores on test scans, OrganIoU by HiResCAM against organs where the cells' "
+    "Each network was trained with the mask loss on masks made in its row's way. All are "
+    "judged alike: scores on test scans, OrganIoU by HiResCAM against organs where the cells' "
     "receptive fields are centred. The paper reports validation scans.",
     "`nearest` is the published way: it takes the corner of each block of the slice, where "
     "neither the block's centre nor the cell's receptive field is.",

@@ -33,10 +33,24 @@ def overlay(
     window: tuple[float, float],
     scale: Scale,
 ) -> UInt8[np.ndarray, "down across 3"]:
+    """`painted`, with a dotted line that encloses the cells' field."""
+    picture = painted(stage, view, values, cell, window=window, scale=scale)
+    return _outlined(picture, stage.axes[view.down], stage.axes[view.across])
+
+
+def painted(
+    stage: Stage,
+    view: View,
+    values: Shaped[np.ndarray, "slice row column"],
+    cell: tuple[int, int, int],
+    *,
+    window: tuple[float, float],
+    scale: Scale,
+) -> UInt8[np.ndarray, "down across 3"]:
     """The plane of `view` through `cell`; of the map, this plane alone is interpolated.
 
     `values` and `cell` face the reader as the stage does. Between cells the map is linear,
-    where no cell reaches there is none; a dotted line encloses the cells' field.
+    where no cell reaches there is none.
     """
     into, down, across = (stage.axes[axis] for axis in (view.into, view.down, view.across))
     voxel = into.voxel(cell[view.into])
@@ -44,12 +58,11 @@ def overlay(
     depth = np.clip((voxel - into.first_cell) / into.cell_step, 0, into.cells - 1)
     near = cell_weights(np.array([depth]), into.cells)[0].astype(np.float32)
     plane = np.tensordot(near, values, axes=(0, view.into))
-    picture = blend(
+    return blend(
         np.clip(down.from_voxels @ scan @ across.from_voxels.T, 0, 1),
         down.from_cells @ plane @ across.from_cells.T,
         scale,
     )
-    return _outlined(picture, down, across)
 
 
 def _outlined(

@@ -1,0 +1,103 @@
+"""Figure 10: do maps stay in the organ better where fewer labels are present?
+
+Draelos and Carin, arXiv:2011.08891, figure 10: IoU throughout training, by the number of labels
+per image, there of photographs and VGG-16: best with one label, in every epoch. Here the
+OrganIoU of HiResCAM on scans, by AxialNet with the mask loss.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from matplotlib.ticker import MaxNLocator
+
+from hirescam.drawing.charts import COLOURS
+from hirescam.drawing.figure import ONE_COLUMN_MM, printed, where_drawn
+from hirescam.evaluation.localisation import chosen_thresholds, organ_values, overall
+from hirescam.evaluation.outcomes import Outcomes
+from hirescam.evaluation.tables import Row, interval_columns
+from hirescam.experiments.epochs import Epoch, epochs
+from hirescam.experiments.study import Scale, study
+from hirescam.experiments.tables import Table
+from hirescam.training.prepared import OnProgress
+
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+GROUPS = ("1", "2", "3 or more")
+FEWEST = 5  # scans of a group that are worth a curve
+_MARKERS = ("o", "s", "^")
+
+
+def run(
+    data: Path,
+    out: Path,
+    *,
+    scale: Scale = FULL,
+    jobs: int = 1,
+    on_progress: OnProgress = lambda name, done, of: None,
+) -> Table:
+    """Train, look at every epoch, and draw how well its maps stay in the organs."""
+    chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
+    name = "AxialNet-published-0-by-epoch"
+    config = chests.recipe(name=name, seed=0, mask_loss="published", workers=jobs)
+    rows = [
+        row
+        for epoch in epochs(
+            config, chests, chests.runs / name, jobs=jobs, on_progress=on_progress
+        )
+        for row in _rows(epoch)
+    ]
+    few = sorted({str(row["labels"]) for row in rows if int(str(row["scans"])) < FEWEST})
+    _draw(out / "fig10", [row for row in rows if row["labels"] not in few])
+    notes = (
+        "OrganIoU of HiResCAM on test scans at thresholds chosen on validation scans in the "
+        "same epoch; 95 % intervals, scans drawn again.",
+        *(
+            [f"Not drawn, with fewer than {FEWEST} scans: {', '.join(few)} labels."]
+            if few
+            else []
+        ),
+        chests.told,
+        where_drawn("fig10"),
+    )
+    return Table("fig10", "OrganIoU by labels per scan throughout training", rows, notes)
+
+
+def _rows(epoch: Epoch) -> Iterator[Row]:
+    values = organ_values(epoch.test, "hirescam", chosen_thresholds(epoch.valid))
+    for group, scans in _by_labels(epoch.test).items():
+        if scans.any():
+            yield {
+                "epoch": epoch.number,
+                "labels": group,
+                "scans": int(scans.sum()),
+                **interval_columns("organ_iou", overall(values[scans], draws=500)),
+            }
+
+
+def _by_labels(test: Outcomes) -> dict[str, Bool[np.ndarray, "scan"]]:
+    """Which scans have one label, two, or more."""
+    count = np.minimum((test.truth == 1).sum(axis=1), len(GROUPS))
+    return {group: count == number for number, group in enumerate(GROUPS, start=1)}
+
+
+def _draw(path: Path, rows: Sequence[Row]) -> None:
+    with printed(path, width_mm=ONE_COLUMN_MM, height_mm=62) as figure:
+        axes = figure.subplots()
+        for group, colour, marker in zip(GROUPS, COLOURS, _MARKERS, strict=False):
+            own = [row for row in rows if row["labels"] == group]
+            if not own:
+                continue
+            epoch, value, low, high = (
+                np.array([row[name] for row in own], float)
+                for name in ("epoch", "organ_iou", "organ_iou_low", "organ_iou_high")
+            )
+            axes.fill_between(epoch, low, high, color=colour, alpha=0.18, linewidth=0)
+            label = f"{group} (n = {own[0]['scans']})"
+            axes.plot(epoch, value, color=colour, marker=marker, label=label)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("OrganIoU of HiResCAM, 95 % interval")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(0, 1)
+        if rows:
+            figure.legend(loc="outside upper center", ncols=3, title="labels per scan")

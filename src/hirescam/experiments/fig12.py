@@ -1,0 +1,97 @@
+"""Figure 12: a gallery of scans and labels drawn by chance, by HiResCAM and by Grad-CAM.
+
+Draelos and Carin, arXiv:2011.08891, figure 12, there of photographs. Nothing is chosen by how
+it looks: what a reader sees here is what the network does.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hirescam.drawing.figure import TWO_COLUMNS_MM, printed, readable, where_drawn
+from hirescam.drawing.scan_panel import (
+    HEIGHT_OF_WIDTH,
+    colour_bar,
+    draw_map,
+    note,
+    scene,
+    strongest_slice,
+)
+from hirescam.evaluation.localisation import chosen_thresholds, organ_values
+from hirescam.experiments.axialnets import AxialNet, axialnet
+from hirescam.experiments.evidence import organs_for
+from hirescam.experiments.looking import look
+from hirescam.experiments.picks import Pair, pairs
+from hirescam.experiments.study import Scale, study
+from hirescam.experiments.tables import Table
+from hirescam.training.datasets.cases import Case
+from hirescam.training.prepared import OnProgress
+
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+SHOWN, ACROSS = 18, 3
+HALVES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
+
+
+def run(
+    data: Path,
+    out: Path,
+    *,
+    scale: Scale = FULL,
+    jobs: int = 1,
+    on_progress: OnProgress = lambda name, done, of: None,
+) -> Table:
+    """Train or find the network, draw lots among the labels that scans have, and show them."""
+    chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
+    net = axialnet(chests, "published", jobs=jobs, on_progress=on_progress)
+    present = pairs(net.test.truth == 1)
+    lots = np.random.default_rng(0).permutation(len(present))[:SHOWN]
+    shown = [present[lot] for lot in sorted(lots.tolist())]
+    thresholds = chosen_thresholds(net.valid)
+    organ_ious = {method: organ_values(net.test, method, thresholds) for method in HALVES}
+    rows = [
+        {
+            "scan": net.test.scans[scan],
+            "label": net.test.labels[label],
+            "probability": float(net.test.probabilities[scan, label]),
+            **{
+                f"organ_iou_{method}": float(of[scan, label])
+                for method, of in organ_ious.items()
+            },
+        }
+        for scan, label in shown
+    ]
+    notes = [chests.told, f"{len(shown)} of {len(present)} pairs of a scan and its label."]
+    if shown:
+        _draw(out / "fig12", net, chests.cases["test"], shown)
+        notes.append(where_drawn("fig12"))
+    return Table("fig12", "Scans and labels drawn by chance", rows, tuple(notes))
+
+
+def _draw(path: Path, net: AxialNet, cases: Sequence[Case], shown: Sequence[Pair]) -> None:
+    """The same pairs twice: the left half by one method, the right half by the other."""
+    down = -(-len(shown) // ACROSS)
+    panel_mm = TWO_COLUMNS_MM / (2 * ACROSS + 0.7)
+    height_mm = down * (panel_mm * HEIGHT_OF_WIDTH + 4.5) + 6
+    with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=height_mm) as figure:
+        widths = [1] * ACROSS + [0.06] + [1] * ACROSS
+        grid = figure.subplots(
+            down, len(widths), gridspec_kw={"width_ratios": widths}, squeeze=False
+        )
+        for axes in grid.flat:
+            axes.set_axis_off()
+        halves = [grid[:, :ACROSS].ravel(), grid[:, -ACROSS:].ravel()]
+        for number, (scan, label) in enumerate(shown):
+            seen = look(net.model, cases[scan])
+            name = net.model.labels[label]
+            here = scene(seen.found["hirescam"], seen.organs)
+            at = strongest_slice(seen.found["hirescam"], name)
+            for half, method in zip(halves, HALVES, strict=True):
+                axes = half[number]
+                draw_map(axes, here, seen.found[method], name, at, organs=organs_for(name))
+                axes.set_title(readable(name), fontsize=6)
+                note(axes, f"p = {net.test.probabilities[scan, label]:.2f}")
+        for half, told in zip(halves, HALVES.values(), strict=True):
+            first = half[0].get_title("left")
+            half[0].set_title(rf"$\bf{{{told}}}$" + f"\n{first}", fontsize=6)
+        colour_bar(figure, grid[:, -1], aspect=40, shrink=0.3)

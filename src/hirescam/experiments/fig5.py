@@ -1,0 +1,161 @@
+"""Figure 5: predictions of which Grad-CAM and HiResCAM tell different stories.
+
+Draelos and Carin, arXiv:2011.08891, figures 1 and 5: the same network and the same scan, but
+Grad-CAM points at an organ that the network did not use. Such pairs are found by the organs in
+which each map has its evidence, not picked by eye. Every true positive is counted.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from hirescam.drawing.figure import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
+from hirescam.drawing.place_bar import place_bar, place_legend
+from hirescam.drawing.scan_panel import (
+    HEIGHT_OF_WIDTH,
+    colour_bar,
+    draw_map,
+    note,
+    scene,
+    strongest_slice,
+)
+from hirescam.evaluation.outcomes import METHODS
+from hirescam.evaluation.tables import Row
+from hirescam.experiments.axialnets import AxialNet, axialnet
+from hirescam.experiments.evidence import PLACES, Evidence, gather, organs_for
+from hirescam.experiments.looking import look
+from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
+from hirescam.experiments.study import Scale, study
+from hirescam.experiments.tables import Table, write_table
+from hirescam.training.datasets.cases import Case
+from hirescam.training.prepared import OnProgress
+
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+SHOWN = 3  # of each of the first two stories
+METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM"}
+STORIES = {  # whether Grad-CAM, and HiResCAM, points where the label cannot lie
+    "Grad-CAM alone points elsewhere": (True, False),
+    "both point at an organ of the label": (False, False),
+    "HiResCAM alone points elsewhere": (False, True),
+    "both point elsewhere": (True, True),
+}
+
+
+def run(
+    data: Path,
+    out: Path,
+    *,
+    scale: Scale = FULL,
+    jobs: int = 1,
+    on_progress: OnProgress = lambda name, done, of: None,
+) -> Table:
+    """Train or find the network, see where its maps point, and draw where they disagree."""
+    chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
+    net = axialnet(chests, "published", jobs=jobs, on_progress=on_progress)
+    numbers = some_scans(len(chests.cases["test"]))
+    cases = [chests.cases["test"][number] for number in numbers]
+    seen = gather(net.model, cases, net.folder / "evidence", on_progress=on_progress)
+    right = kinds(net.test, net.valid)["true positive"][numbers]
+    stories = _stories(seen, right)
+    shown = {story: varied(_ranked(seen, stories[story]), SHOWN) for story in list(STORIES)[:2]}
+    probabilities = net.test.probabilities[numbers]
+    examples = [
+        {
+            "scan": cases[scan].id,
+            "label": net.model.labels[label],
+            "story": story,
+            "probability": float(probabilities[scan, label]),
+            "map": method,
+            **dict(zip(PLACES, _shares(seen, scan, METHODS.index(method), label), strict=True)),
+        }
+        for story, chosen in shown.items()
+        for scan, label in chosen
+        for method in METHOD_NAMES
+    ]
+    notes = [_what_points_means(), chests.told]
+    if examples:
+        _draw(out / "fig5", net, cases, list(shown.values()), seen)
+        write_table(
+            Table("fig5-examples", "Shares of positive evidence by place", examples), out
+        )
+        notes.append(where_drawn("fig5", "Their shares by place are in fig5-examples."))
+    return Table(
+        "fig5", "Where the maps of true positives point", _counts(stories), tuple(notes)
+    )
+
+
+def _stories(
+    seen: Evidence, right: Bool[np.ndarray, "scan label"]
+) -> dict[str, Bool[np.ndarray, "scan label"]]:
+    elsewhere = {method: seen.elsewhere[:, row] for row, method in enumerate(METHODS)}
+    told = right & ~np.isnan(seen.inside).any(axis=1)
+    return {
+        story: told & (elsewhere["gradcam"] == gradcam) & (elsewhere["hirescam"] == hirescam)
+        for story, (gradcam, hirescam) in STORIES.items()
+    }
+
+
+def _ranked(seen: Evidence, which: Bool[np.ndarray, "scan label"]) -> list[Pair]:
+    """The clearest first: the more of HiResCAM's evidence lies inside, the better."""
+    inside = seen.inside[:, METHODS.index("hirescam")]
+    return sorted(pairs(which), key=lambda pair: -inside[pair])
+
+
+def _counts(stories: dict[str, Bool[np.ndarray, "scan label"]]) -> list[Row]:
+    total = sum(int(which.sum()) for which in stories.values())
+    return [
+        {
+            "maps of true positives": story,
+            "pairs": int(which.sum()),
+            "share": float(which.sum() / total) if total else np.nan,
+        }
+        for story, which in stories.items()
+    ]
+
+
+def _draw(
+    path: Path,
+    net: AxialNet,
+    cases: Sequence[Case],
+    columns: Sequence[Sequence[Pair]],
+    seen: Evidence,
+) -> None:
+    """Stories side by side, each pair of a scan and a label as two maps of the same slice."""
+    rows = max(len(column) for column in columns)
+    panel_mm = TWO_COLUMNS_MM / 4.35
+    height_mm = rows * (panel_mm * HEIGHT_OF_WIDTH + 8.5) + 8
+    with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=height_mm) as figure:
+        grid = figure.subplots(
+            2 * rows, 4, gridspec_kw={"height_ratios": [1, 0.09] * rows}, squeeze=False
+        )
+        for each in grid.flat:
+            each.set_axis_off()
+        for side, column in enumerate(columns):
+            for row, (scan, label) in enumerate(column):
+                name = net.model.labels[label]
+                seen_here = look(net.model, cases[scan])
+                here = scene(seen_here.found["hirescam"], seen_here.organs)
+                at = strongest_slice(seen_here.found["hirescam"], name)
+                for place, method in enumerate(METHOD_NAMES):
+                    panel, bar = grid[2 * row : 2 * row + 2, 2 * side + place]
+                    found = seen_here.found[method]
+                    draw_map(panel, here, found, name, at, organs=organs_for(name))
+                    shares = _shares(seen, scan, METHODS.index(method), label)
+                    place_bar(bar, dict(zip(PLACES, shares, strict=True)))
+                    note(panel, METHOD_NAMES[method])
+                grid[2 * row, 2 * side].set_title(headed(side * rows + row, readable(name)))
+        colour_bar(figure, grid[:, 3], aspect=30, shrink=0.4)
+        place_legend(figure, PLACES)
+
+
+def _shares(seen: Evidence, scan: int, method: int, label: int) -> list[float]:
+    return seen.shares[scan, method, label].tolist()
+
+
+def _what_points_means() -> str:
+    return (
+        f"A map points at the place that holds most of its positive evidence, where all organs "
+        f"in which the label can lie count as one place. {PREDICTED}"
+    )

@@ -71,6 +71,21 @@ def test_the_config_of_a_run_repeats_it(table, learnt):
     ).read_bytes()
 
 
+def test_a_run_can_start_from_a_model_of_the_same_kind_only(table, learnt):
+    _, out = learnt
+    start = {"start": "model", "start_model": out / "best.model"}
+    gentle = {"learning_rate": 1e-12, "optimiser": "adamw", "augmentation": "none"}
+    train(small_config(table, epochs=1, **gentle, **start), table.parent / "on")
+    assert epochs(table.parent / "on")[0]["valid_loss"] == pytest.approx(
+        min(row["valid_loss"] for row in epochs(out)), rel=0.1
+    )
+    other = small_config(table, labels=LABELS[:1], **start)
+    with pytest.raises(HirescamError, match="is another AxialNet, or has other labels"):
+        train(other, table.parent / "other")
+    with pytest.raises(ValueError, match="start_model = FILE go together"):
+        small_config(table, start="model")
+
+
 def test_other_maps_losses_and_precisions_train_too(table):
     for number, changes in enumerate(
         (

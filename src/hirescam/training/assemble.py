@@ -9,7 +9,7 @@ import torch
 from hirescam.errors import HirescamError
 from hirescam.models.backbone import ResNetTrunk, load_imagenet
 from hirescam.models.classifier import Classifier
-from hirescam.models.files import Model, new_model
+from hirescam.models.files import Model, load_model, new_model
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case, Cases
 from hirescam.training.initialise import initialise
@@ -71,10 +71,29 @@ def _imagenet(network: Classifier, config: TrainConfig) -> None:
     load_imagenet(trunk, config.imagenet_weights)
 
 
+def _another_model(network: Classifier, config: TrainConfig) -> None:
+    assert config.start_model is not None, "the config was checked"
+    other = load_model(config.start_model)
+    mine = (config.architecture, config.labels, config.preparation)
+    if (other.card.architecture, other.labels, other.preparation) != mine:
+        raise HirescamError(
+            f"{config.start_model.name} is another {other.card.architecture}, or has other "
+            f"labels or another preparation: give all three as that model has them"
+        )
+    try:
+        network.load_state_dict(other.network.state_dict())
+    except RuntimeError as error:
+        raise HirescamError(
+            f"{config.start_model.name} does not fit this network: give the `arguments` that "
+            f"it was trained with"
+        ) from error
+
+
 STARTS: dict[str, Callable[[Classifier, TrainConfig], None]] = {
     "random": lambda network, config: None,
     "few-scans": _few_scans,
     "imagenet": _imagenet,
+    "model": _another_model,
 }
 """What is done to weights that torch has drawn from the seed."""
 

@@ -1,8 +1,13 @@
 """A run that a scheduler stops by a signal keeps what it did, and goes on from there."""
 
+import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 import torch
@@ -65,3 +70,51 @@ def test_a_run_that_is_told_to_stop_keeps_its_last_step_and_goes_on(table, tmp_p
     assert (tmp_path / "stopped" / "best.model").read_bytes() == (
         tmp_path / "undisturbed" / "best.model"
     ).read_bytes()
+
+
+SLURM = {
+    "SLURM_JOB_ID": "77",
+    "SLURM_JOB_NAME": "train",
+    "SLURM_NTASKS": "2",
+    "SLURM_NTASKS_PER_NODE": "1",
+    "SLURM_NNODES": "2",
+    "SLURM_NODELIST": "127.0.0.1",
+    "SLURM_LOCALID": "0",
+}
+
+
+@pytest.mark.skipif(
+    "HIRESCAM_SLOW" not in os.environ, reason="set HIRESCAM_SLOW: takes a minute"
+)
+def test_two_nodes_stop_after_the_same_step_if_one_is_told_and_one_goes_on_alone(
+    table, tmp_path
+):
+    """As SLURM starts them; the second node alone hears the signal."""
+    config = small_config(table, nodes=2, epochs=10_000, patience=10_000)
+    recipe, out = tmp_path / "recipe.json", tmp_path / "run"
+    recipe.write_text(json.dumps(config.model_dump(mode="json", exclude_defaults=True)))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nodes = []
+    for rank in ("0", "1"):
+        own = {"SLURM_PROCID": rank, "SLURM_NODEID": rank, "MASTER_PORT": str(port)}
+        command = [sys.executable, "-m", "hirescam", "train", str(recipe), "--out", str(out)]
+        nodes.append(
+            subprocess.Popen(
+                command, env=os.environ | SLURM | own, stderr=subprocess.PIPE, text=True
+            )
+        )
+    log = out / "metrics.jsonl"
+    while not (log.exists() and log.read_text().count("step") > 20):
+        assert all(node.poll() is None for node in nodes)
+        time.sleep(0.1)
+    nodes[1].send_signal(signal.SIGUSR1)
+    told = [node.communicate(timeout=60)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [1, 1]
+    steps = {line for each in told for line in each.splitlines() if "told to stop" in line}
+    assert len(steps) == 1
+    epochs = load_state(out / "last.checkpoint")["progress"]["epoch"] + 1
+    alone = config.model_copy(update={"nodes": 1, "accumulate": 2, "epochs": epochs})
+    train(alone, out, resume=True)
+    assert load_state(out / "last.checkpoint")["progress"]["epoch"] == epochs

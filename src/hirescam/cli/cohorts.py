@@ -26,23 +26,54 @@ if TYPE_CHECKING:
     from hirescam.cohort.run import Tally
     from hirescam.cohort.work import Step
 
-JobsOption = Annotated[int, Option("--jobs", "-j", help="processes on this machine", min=1)]
+PANEL = "Many scans"
+"""Where help lists what only a cohort has."""
+
+JobsOption = Annotated[
+    int,
+    Option("--jobs", "-j", help="processes on this machine", min=1, rich_help_panel=PANEL),
+]
 ThreadsOption = Annotated[
-    int, Option(help="threads of each process; another number may change last digits", min=1)
+    int,
+    Option(
+        help="threads of each process; another number may change last digits",
+        min=1,
+        rich_help_panel=PANEL,
+    ),
 ]
 RayOption = Annotated[
     str | None,
-    Option(help="work on the Ray cluster at this address (auto: the one of this machine)"),
+    Option(
+        help="work on the Ray cluster at this address (auto: the one of this machine)",
+        rich_help_panel=PANEL,
+    ),
 ]
 ShardOption = Annotated[
-    str, Option(help="i/n: only every n-th scan from the i-th, as in an array of jobs")
+    str,
+    Option(
+        help="i/n: only every n-th scan from the i-th, as in an array of jobs",
+        rich_help_panel=PANEL,
+    ),
 ]
-LimitOption = Annotated[int | None, Option(help="work on so many scans and stop", min=1)]
+LimitOption = Annotated[
+    int | None,
+    Option(help="work on so many scans and stop", min=1, rich_help_panel=PANEL),
+]
 RetryFailedOption = Annotated[
-    bool, Option("--retry-failed", help="only scans that were tried before and failed")
+    bool,
+    Option(
+        "--retry-failed",
+        help="only scans that were tried before and failed",
+        rich_help_panel=PANEL,
+    ),
 ]
 KeepOlderOption = Annotated[
-    bool, Option("--keep-older", help="keep results that another version of hirescam made")
+    bool,
+    Option(
+        "--keep-older",
+        help="keep results that another version of hirescam made",
+        rich_help_panel=PANEL,
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, BadParameter, Option
 
 from hirescam.cli.cohorts import (
+    PANEL,
     How,
     JobsOption,
     KeepOlderOption,
@@ -54,13 +55,18 @@ def run(
     as_json: Annotated[bool, Option("--json", help="print the summary as JSON")] = False,
     cohort: Annotated[
         Path | None,
-        Option(help="measure on the scans of this CSV or Parquet with id, path and split"),
+        Option(
+            help="measure on the scans of this CSV or Parquet with id, path and split",
+            rich_help_panel=PANEL,
+        ),
     ] = None,
     truth: Annotated[
-        Path | None, Option(help="with --cohort: their labels, as `hirescam label` wrote them")
+        Path | None,
+        Option(help="their labels, as `hirescam label` wrote them", rich_help_panel=PANEL),
     ] = None,
     cache: Annotated[
-        Path | None, Option(help="with --cohort: prepared scans; left out, cache in --out")
+        Path | None,
+        Option(help="prepared scans; left out, cache in --out", rich_help_panel=PANEL),
     ] = None,
     jobs: JobsOption = 1,
     threads: ThreadsOption = 1,

@@ -8,6 +8,7 @@ from typer import Argument, BadParameter, Option
 
 from hirescam.cli.choices import Geometry, Method, Precision
 from hirescam.cli.cohorts import (
+    PANEL,
     How,
     JobsOption,
     KeepOlderOption,
@@ -86,10 +87,14 @@ def run(
     as_json: Annotated[bool, Option("--json", help="print the result as JSON")] = False,
     cohort: Annotated[
         Path | None,
-        Option(help="explain each scan of a CSV or Parquet with id and path, or of a folder"),
+        Option(
+            help="explain each scan of a CSV or Parquet with id and path, or of a folder",
+            rich_help_panel=PANEL,
+        ),
     ] = None,
     pages: Annotated[
-        bool, Option("--pages", help="with --cohort: write a page for each scan, too")
+        bool,
+        Option("--pages", help="write a page for each scan, too", rich_help_panel=PANEL),
     ] = False,
     jobs: JobsOption = 1,
     threads: ThreadsOption = 1,

@@ -10,6 +10,7 @@ from hirescam.models.axialnet import AxialNet
 from hirescam.models.backbone import Trunk
 from hirescam.models.files import load_model, new_model, save_model
 from hirescam.models.trunks import TRUNKS, build_trunk
+from hirescam.training.checkpointing import checkpointed
 from make_classifiers import LABELS, PREPARATION, classifier_model, scan_input
 
 RESNET_50 = (64, 128, 256, 512), (3, 4, 6, 3), 3
@@ -99,3 +100,9 @@ def test_an_unknown_pooling_is_refused():
 def test_a_scan_that_is_too_small_is_refused():
     with pytest.raises(ModelError, match=r"1 slice groups of 128 pixels.* 1 × -4 × -4 cells"):
         AxialNet(side=128)
+
+
+def test_a_trunk_of_one_s_own_is_not_cut_into_stages_to_save_memory(own_trunk):
+    network = AxialNet(trunk="two scales", side=112, neck=(4,))
+    with pytest.raises(ModelError, match="TwoScales may not be a chain"), checkpointed(network):
+        pass

@@ -153,10 +153,10 @@ def run(
         "What maps of published networks are worth",
         [_row(study, name, found[name]) for study in STUDIES for name in study.networks],
         notes=(
-            f"{scale.networks} networks of each kind were drawn with random weights and audited "
-            f"at the last convolutional layer, unless the row names another. They are small "
-            f"stand-ins that end as the published ones do, which is what the verdict depends "
-            f"on; the published weights were not audited.",
+            f"{scale.networks} networks of each kind were drawn with random weights and "
+            f"audited at the last convolutional layer, unless the row names another. They are "
+            f"small stand-ins that end as the published ones do, which is what the verdict "
+            f"depends on; the published weights were not audited.",
             "`gap` is the largest relative disagreement between a score and the affine "
             "prediction from its map, the least one over the networks where maps are not "
             "guaranteed. Numbers of studies are those of the paper's references; its verdicts "

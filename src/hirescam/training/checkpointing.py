@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from hirescam.errors import ModelError
+from hirescam.models.backbone import ResNetTrunk
 from hirescam.models.classifier import SliceFeatures
 
 
@@ -30,6 +31,12 @@ def checkpointed(network: nn.Module) -> Iterator[None]:
             f"twice: train it with save_memory = false"
         )
     chains = [chain for part in parts for chain in (part.trunk, part.neck)]
+    for chain in chains:
+        if not isinstance(chain, ResNetTrunk | nn.Sequential | nn.Identity):
+            raise ModelError(
+                f"a trunk of type {type(chain).__name__} may not be a chain of stages that can "
+                f"run one by one: train it with save_memory = false"
+            )
     for chain in chains:
         chain.forward = partial(_run, _segments(chain), chain)  # hides the method of its class
     try:

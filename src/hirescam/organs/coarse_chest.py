@@ -15,8 +15,10 @@ Floor = Float[np.ndarray, "back2 left2"]
 
 # Of the midplane and of the backs of the lungs: where heart and great vessels lie.
 _VESSELS_RIGHT_MM, _VESSELS_LEFT_MM, _VESSELS_BACK_MM = 45.0, 50.0, 30.0
+_AORTA_LEFT_MM, _AORTA_BACK_MM = 40.0, 14.0
 _HEART_BACK_MM, _HEART_DEPTH_MM = 38.0, 15.0
 _HEART_TOP = 0.42  # of the way from the lungs' tops to the dome of the diaphragm
+_WIDENS_MM = 160.0  # over that way: how fast the left border of a large heart leads outwards
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,20 +77,22 @@ def places(mask: CoarseMask) -> tuple[np.ndarray, ...]:
 
 
 def _heart_and_vessels(lung: CoarseMask, floor: Floor, middle: float) -> CoarseMask:
-    """In front of the spine, on both sides of the midplane; lower down to the left wall."""
+    """In front of the spine, on both sides of the midplane; lower down further to the left."""
     down, back, left = places(lung)
     rear, top = backs(lung), int(np.argmax(lung.any(axis=(1, 2))))
     near = _VESSELS_LEFT_MM / COARSE_MM
     forward = np.clip(
         (rear - _HEART_BACK_MM / COARSE_MM - back) * COARSE_MM / _HEART_DEPTH_MM, 0, 1
     )
-    low = down > top + _HEART_TOP * (_dome(lung, floor) - top)
-    leftmost = near + low * forward * left.size
-    return (
+    below_top = np.maximum((down - top) / (_dome(lung, floor) - top) - _HEART_TOP, 0)
+    leftmost = near + forward * below_top * _WIDENS_MM / COARSE_MM
+    before_spine = (
         (left > middle - _VESSELS_RIGHT_MM / COARSE_MM)
         & (left < middle + leftmost)
         & (back < rear - _VESSELS_BACK_MM / COARSE_MM)
     )
+    aorta = (left > middle) & (left < middle + _AORTA_LEFT_MM / COARSE_MM)
+    return before_spine | (aorta & (back < rear - _AORTA_BACK_MM / COARSE_MM))
 
 
 def _dome(lung: CoarseMask, floor: Floor) -> float:

@@ -19,6 +19,8 @@ _CROSS = ndimage.generate_binary_structure(3, 1)
 _AXIS_MM = 22.0  # to either side of the midplane: heart and great vessels all pass here
 _ON_AXIS = 0.1  # of a part: less, and it only reaches there
 _OVER_LUNG = 0.5  # of a part: less, and it lies under the diaphragm
+_PERCHED = 0.6  # of a part on the axis: more, and it rests on lung, unlike heart and vessels
+_ONE_SIDED = 0.85  # of a part: less, and it is a mass between the lungs, astride the midplane
 _APEX_MM = 16.0
 _LEAST_ML = 1.0
 _LEAST_HILAR_ML = 30.0  # of a piece that hangs together with heart and vessels alone
@@ -45,8 +47,11 @@ def _lesions(chest: CoarseChest) -> CoarseMask:
     aside = np.broadcast_to(np.abs(left - chest.middle), thick.shape)
     axis = aside < _AXIS_MM / COARSE_MM
     over_lung = np.flip(np.maximum.accumulate(np.flip(chest.lung, 0), axis=0), 0)
-    free = (_share(axis, parts) < _ON_AXIS) & (_share(over_lung, parts) > _OVER_LUNG)
-    loose = thick & (parts > 0) & free[parts]
+    on_axis, on_lung = _share(axis, parts), _share(over_lung, parts)
+    free = (on_axis < _ON_AXIS) & (on_lung > _OVER_LUNG)
+    right = _share(np.broadcast_to(left < chest.middle, thick.shape), parts)
+    perched = (on_lung > _PERCHED) & (np.maximum(right, 1 - right) > _ONE_SIDED)
+    loose = thick & (parts > 0) & (free[parts] | (perched[parts] & over_lung))
     bound = thick & ~loose
     pieces = cc3d.connected_components(bound, connectivity=6)
     central = bound & np.isin(pieces, np.unique(pieces[bound & axis]))
@@ -55,7 +60,9 @@ def _lesions(chest: CoarseChest) -> CoarseMask:
     apart = cc3d.connected_components(rest, connectivity=6)
     lone = np.where(loose, parts, 0)
     found = _judged(lone, central, chest) | _judged(apart, central, chest)
-    return ndimage.binary_dilation(found, _CROSS, iterations=2, mask=above & ~kept_out)
+    found = ndimage.binary_dilation(found, _CROSS, iterations=2, mask=above & ~kept_out)
+    to_wall = (down <= chest.floor) & ~chest.wall & ~central  # the room ends short of the ribs
+    return ndimage.binary_dilation(found, _CROSS, mask=to_wall | found)
 
 
 def _judged(pieces: Parts, central: CoarseMask, chest: CoarseChest) -> CoarseMask:

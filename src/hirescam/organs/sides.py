@@ -18,6 +18,7 @@ _LASTING = 0.06
 _ASTRIDE = 0.12  # of a piece's air across the midplane: more, and it holds both lungs
 _PIECE_ML = 20.0
 _THINNER = ((-350, 0), (-500, 2), (-600, 3), (-650, 4), (-700, 6), (-750, 8), (-750, 12))
+_MOSTLY = 0.75  # of a piece of dense lung
 _JUNCTION_MM = 40.0  # around the midplane, where lungs that touch are parted along the ridge
 
 
@@ -107,10 +108,14 @@ def _regrown(hu: Field, lungs: Mask, markers: Codes, middle: float) -> Codes:
 
 
 def beside(codes: Codes, more: Mask) -> Codes:
-    """Codes with `more` given to the nearer lung."""
+    """Codes with `more` given to the nearer lung, pieces that lie mostly at one lung whole."""
     right, left = (_distance(codes == code, more) for code in (RIGHT, LEFT))
+    piece = cc3d.connected_components(more, connectivity=6)[more]
+    size = np.maximum(np.bincount(piece), 1)
+    at_right = (np.bincount(piece, right <= left) / size)[piece]
+    mixed = np.abs(at_right - 0.5) < _MOSTLY - 0.5
     out = codes.copy()
-    out[more] = np.where(right <= left, RIGHT, LEFT)
+    out[more] = np.where(np.where(mixed, right <= left, at_right > 0.5), RIGHT, LEFT)
     return out
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int, Int16, UInt8
 
 from hirescam.ct.volume import Volume, reorient
 
-STEP_MM = 2.0
+STEP_MM = 2.5
 VOXEL_ML = STEP_MM**3 / 1000
 ORIENTATION = "IPL"  # slices lead to the feet, rows to the back, columns to the left
 

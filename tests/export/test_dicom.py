@@ -60,7 +60,15 @@ def written(tmp_path_factory):
 def test_there_is_a_map_for_each_likely_label_and_one_object_of_each_other_kind(written):
     _, _, paths = written
     assert [*paths] == [
-        *("map-01", "map-02", "thresholded-maps", "organs", "allowed-regions", "report")
+        *(
+            "map-01",
+            "map-02",
+            "thresholded-01",
+            "thresholded-02",
+            "organs",
+            "allowed-regions",
+            "report",
+        )
     ]
 
 
@@ -164,11 +172,11 @@ def test_regions_are_those_of_anatomy_and_thresholded_maps_hold_the_peak(written
     found, organs, paths = written
     regions = segread(paths["allowed-regions"])
     assert [one.SegmentLabel for one in regions.SegmentSequence] == [
-        *("allowed: lung_nodule", "allowed: heart_stent")
+        *("allowed: right lung and left lung", "allowed: mediastinum")
     ]
     lung = regions.get_volume(segment_numbers=[1])
     assert lung.array.sum() == organs.mask("right_lung").sum()
-    evidence = segread(paths["thresholded-maps"]).get_volume(segment_numbers=[1])
+    evidence = segread(paths["thresholded-01"]).get_volume(segment_numbers=[1])
     values = found.on_scan("lung_nodule")
     assert evidence.array.sum() == np.count_nonzero(values >= 0.5 * values.max())
 

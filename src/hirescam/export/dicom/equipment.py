@@ -39,7 +39,7 @@ def device(serial: str) -> dict[str, Any]:
     return {
         "manufacturer_model_name": "hirescam",
         "software_versions": hirescam.__version__,
-        "device_serial_number": serial or "none",
+        "device_serial_number": serial,
     }
 
 

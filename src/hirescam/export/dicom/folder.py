@@ -14,6 +14,7 @@ from hirescam.export.dicom.source import SourceSeries, check_is_source
 from hirescam.organs.masks import OrganMasks
 
 LIKELY = 0.5
+MOST_MAPS = 5
 
 
 @quiet()
@@ -28,9 +29,9 @@ def write_dicom(
 ) -> list[Path]:
     """Write a Parametric Map per label, segmentations and a report into the folder `out`.
 
-    They belong to the study of `source` and name its patient. `labels` chooses the maps; left
-    out, those of labels with a probability of at least one half, or else of the most probable
-    one, for each is as large as the scan. The report holds all of the chosen, or all labels.
+    They belong to the study of `source` and name its patient. `labels` chooses the maps, each
+    of which is as large as the scan; left out, those of the five most probable labels that are
+    more likely than not, or of the most probable one. The report holds those chosen, or all.
     `threshold` is the share of a map's peak from which its segment begins.
 
     Raises `WriteError` if `source` is not the series that was explained or the disk refuses,
@@ -66,7 +67,7 @@ def _chosen(
     if labels is None:
         by_score = sorted(found.labels, key=lambda label: -found.scores[label])
         likely = [label for label in by_score if found.probabilities[label] >= LIKELY]
-        return likely or by_score[:1], found.labels
+        return likely[:MOST_MAPS] or by_score[:1], found.labels
     unknown = [label for label in labels if label not in found.labels]
     if unknown:
         raise TargetError(

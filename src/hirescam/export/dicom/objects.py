@@ -1,6 +1,6 @@
 """Objects: everything that an explanation becomes in DICOM, each with the name of its file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pydicom import Dataset
@@ -12,7 +12,6 @@ from hirescam.export.dicom.equipment import Place
 from hirescam.export.dicom.parametric_map import parametric_map
 from hirescam.export.dicom.report import report
 from hirescam.export.dicom.segmentation import (
-    Segment,
     evidence_segments,
     organ_segments,
     region_segments,
@@ -36,11 +35,9 @@ def objects(
 ) -> Named:
     """Maps, segmentations and the report, one after the other: each map is large."""
     yield from _maps(found, mapped, source)
-    kinds = {"thresholded-maps": evidence_segments(found, mapped, threshold)}
+    yield from _thresholded(found, mapped, threshold, source)
     if organs is not None:
-        kinds["organs"] = organ_segments(organs)
-        kinds["allowed-regions"] = region_segments(mapped, organs)
-    yield from _segmentations(kinds, found, source)
+        yield from _of_organs(found, mapped, organs, source)
     shares = None if organs is None else found.by_organ(organs)
     place = Place(FIRST_SERIES + 4, "hirescam: findings")
     yield "report", report(found, told, shares, source, place)
@@ -65,16 +62,35 @@ def _maps(found: Explanation, labels: Sequence[str], source: SourceSeries) -> Na
         yield f"map-{number:02}", parametric_map(found, label, source, place)
 
 
-def _segmentations(
-    kinds: Mapping[str, Sequence[Segment]], found: Explanation, source: SourceSeries
+def _thresholded(
+    found: Explanation, labels: Sequence[str], threshold: float, source: SourceSeries
 ) -> Named:
-    """One series of each kind that has a segment."""
-    serial = found.provenance.model_sha256[:16]
-    for number, (kind, segments) in enumerate(kinds.items(), start=FIRST_SERIES + 1):
+    """The same of where each map is high; none of a map without positive evidence."""
+    series = Place(FIRST_SERIES + 1, "hirescam: maps above a threshold")
+    for number, label in enumerate(labels, start=1):
+        if segments := evidence_segments(found, label, threshold):
+            place = replace(series, instance_number=number)
+            made = segmentation(
+                segments,
+                found.scan,
+                source,
+                place,
+                description=label[:64],
+                serial=found.provenance.model_sha256[:16],
+            )
+            yield f"thresholded-{number:02}", made
+
+
+def _of_organs(
+    found: Explanation, labels: Sequence[str], organs: OrganMasks, source: SourceSeries
+) -> Named:
+    """Organs, and the regions that follow from them; none of masks without a voxel."""
+    kinds = {
+        "organs": organ_segments(organs),
+        "allowed-regions": region_segments(labels, organs),
+    }
+    for number, (kind, segments) in enumerate(kinds.items(), start=FIRST_SERIES + 2):
         if segments:
             words = kind.replace("-", " ")
             place = Place(number, f"hirescam: {words}")
-            made = segmentation(
-                segments, found.scan, source, place, description=words, serial=serial
-            )
-            yield kind, made
+            yield kind, segmentation(segments, found.scan, source, place, description=words)

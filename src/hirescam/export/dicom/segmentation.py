@@ -3,7 +3,7 @@
 DICOM PS3.3 A.51, binary, so that every viewer of segmentations can show it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,7 @@ class Segment:
     category: CodedConcept
     kind: CodedConcept
     made_by: AlgorithmIdentificationSequence
+    description: str = ""
 
 
 def organ_segments(organs: OrganMasks) -> list[Segment]:
@@ -47,29 +48,37 @@ def organ_segments(organs: OrganMasks) -> list[Segment]:
 
 
 def region_segments(labels: Sequence[str], organs: OrganMasks) -> list[Segment]:
-    """Where each label may lie by anatomy, for those whose names say in which organs."""
+    """Where labels may lie by anatomy, one segment for all that may lie in the same organs."""
     made_by = segmenter(organs.method)
-    allowed = {label: _allowed(label, organs) for label in labels}
+    regions: dict[tuple[str, ...], list[str]] = {}
+    for label in labels:
+        named = [inside for place, inside in LIES_IN.items() if label.startswith(f"{place}_")]
+        for inside in named:
+            regions.setdefault(inside, []).append(label)
     return [
-        Segment(f"allowed: {label}"[:64], mask, concept(REGION), own_code(label), made_by)
-        for label, mask in allowed.items()
-        if mask.any()
+        Segment(
+            f"allowed: {' and '.join(inside).replace('_', ' ')}"[:64],
+            mask,
+            concept(REGION),
+            own_code("allowed_region"),
+            made_by,
+            description=", ".join(members)[:1024],
+        )
+        for inside, members in regions.items()
+        if (mask := _union(inside, organs)).any()
     ]
 
 
-def evidence_segments(
-    found: Explanation, labels: Sequence[str], threshold: float
-) -> list[Segment]:
-    """Where each map reaches `threshold` of its peak; none of maps without a positive one."""
+def evidence_segments(found: Explanation, label: str, threshold: float) -> list[Segment]:
+    """Where a map reaches `threshold` of its peak; none of a map without positive evidence."""
+    values = found.on_scan(label)
+    peak = float(values.max())
+    if peak <= 0:
+        return []
+    name = f"{label} over {100 * threshold:.0f} % of its peak"[:64]
+    mask = values >= threshold * peak
     made_by = algorithm(found.provenance)
-    segments = []
-    for label in labels:
-        values = found.on_scan(label)
-        if (peak := values.max()) > 0:
-            name = f"{label} over {100 * threshold:.0f} % of its peak"[:64]
-            mask = values >= threshold * peak
-            segments.append(Segment(name, mask, concept(REGION), concept(SELECTED), made_by))
-    return segments
+    return [Segment(name, mask, concept(REGION), concept(SELECTED), made_by)]
 
 
 def segmentation(
@@ -79,7 +88,7 @@ def segmentation(
     place: Place,
     *,
     description: str,
-    serial: str = "",
+    serial: str = "none",
 ) -> Segmentation:
     """One object of all segments, which may overlap; slices that hold none are left out."""
     stacked = np.stack([segment.mask for segment in segments], axis=-1).astype(np.uint8)
@@ -88,15 +97,7 @@ def segmentation(
         on_grid_of(stacked, scan, source),
         segmentation_type="BINARY",
         segment_descriptions=[
-            SegmentDescription(
-                segment_number=number,
-                segment_label=segment.label,
-                segmented_property_category=segment.category,
-                segmented_property_type=segment.kind,
-                algorithm_type="AUTOMATIC",
-                algorithm_identification=segment.made_by,
-            )
-            for number, segment in enumerate(segments, start=1)
+            _described(number, segment) for number, segment in enumerate(segments, start=1)
         ],
         **place.arguments,
         **device(serial),
@@ -105,11 +106,21 @@ def segmentation(
     )
 
 
-def _allowed(label: str, organs: OrganMasks) -> Mask:
-    """The union of the organs that the label can lie in; empty where its name tells none."""
-    named: Mapping[str, tuple[str, ...]] = LIES_IN
-    inside = next(
-        (given for begin, given in named.items() if label.startswith(f"{begin}_")), ()
+def _described(number: int, segment: Segment) -> SegmentDescription:
+    item = SegmentDescription(
+        segment_number=number,
+        segment_label=segment.label,
+        segmented_property_category=segment.category,
+        segmented_property_type=segment.kind,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=segment.made_by,
     )
+    if segment.description:
+        item.SegmentDescription = segment.description
+    return item
+
+
+def _union(inside: tuple[str, ...], organs: OrganMasks) -> Mask:
+    """All of those organs together; empty where none of them was looked for."""
     masks = [organs.mask(organ) for organ in inside if organ in organs.organs]
     return np.any([np.zeros(organs.codes.shape, bool), *masks], axis=0)

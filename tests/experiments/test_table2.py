@@ -14,14 +14,15 @@ CHESTS = 7  # at least one in each split
 @pytest.fixture(scope="module")
 def tabled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table2")
-    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,))
+    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,), further=1)
     return folder, table2.run(folder / "data", folder / "out", scale=scale)
 
 
 def test_table_2_has_both_losses_and_both_maps_beside_the_papers_numbers(tabled):
     rows = tabled[1].rows
-    assert [(row["trained with"], row["map"]) for row in rows] == list(table2.PAPER)
-    assert [row["paper_on_rad_chestct"] for row in rows] == [0.201, 0.207, 0.214, 0.276]
+    assert {(row["trained with"], row["map"]) for row in rows[:4]} == set(table2.PAPER)
+    assert [row["paper_on_rad_chestct"] for row in rows[:4]] == [0.201, 0.207, 0.214, 0.276]
+    assert [row["trained with"] for row in rows[4:]] == 2 * ["class + mask loss, λ = 1/3"]
     assert all(0 <= row["organ_iou"] <= 1 for row in rows)
 
 
@@ -37,7 +38,7 @@ def test_the_training_table_comes_from_the_reports_and_agrees_with_the_truth(tab
 def test_what_is_done_is_not_done_again(tabled):
     folder, first = tabled
     models = {path: path.stat().st_mtime_ns for path in folder.rglob("best.model")}
-    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,))
+    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,), further=1)
     again = table2.run(folder / "data", folder / "out", scale=scale)
     assert as_markdown(again) == as_markdown(first)
     assert {path: path.stat().st_mtime_ns for path in models} == models
@@ -46,9 +47,9 @@ def test_what_is_done_is_not_done_again(tabled):
 def test_a_table_is_written_in_three_formats(tabled, tmp_path):
     written = write_table(tabled[1], tmp_path)
     assert written.read_text() == as_markdown(tabled[1])
-    assert (tmp_path / "table2.html").read_text().count("<tr>") == 5
+    assert (tmp_path / "table2.html").read_text().count("<tr>") == 7
     with (tmp_path / "table2.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 4
+        assert len(list(csv.DictReader(file))) == 6
 
 
 def test_the_shortcut_tells_what_the_marker_does_to_the_same_people(tmp_path):

@@ -17,12 +17,13 @@ from hirescam.drawing.figure import ONE_COLUMN_MM, printed, where_drawn
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values, overall
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row, interval_columns
+from hirescam.experiments.axialnets import MASK, axialnet_config
 from hirescam.experiments.epochs import Epoch, epochs
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,), further=8), Scale(60, 2, (0,))
 GROUPS = ("1", "2", "3 or more")
 FEWEST = 5  # scans of a group that are worth a curve
 _MARKERS = ("o", "s", "^")
@@ -38,13 +39,11 @@ def run(
 ) -> Table:
     """Train, look at every epoch, and draw how well its maps stay in the organs."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
-    name = "AxialNet-published-0-by-epoch"
-    config = chests.recipe(name=name, seed=0, mask_loss="published", workers=jobs)
+    config = axialnet_config(chests, MASK, seed=0, jobs=jobs, on_progress=on_progress)
+    folder = chests.runs / f"{config.name}-by-epoch"
     rows = [
         row
-        for epoch in epochs(
-            config, chests, chests.runs / name, jobs=jobs, on_progress=on_progress
-        )
+        for epoch in epochs(config, chests, folder, jobs=jobs, on_progress=on_progress)
         for row in _rows(epoch)
     ]
     few = sorted({str(row["labels"]) for row in rows if int(str(row["scans"])) < FEWEST})

@@ -19,7 +19,7 @@ from hirescam.drawing.scan_panel import (
     strongest_slice,
 )
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values
-from hirescam.experiments.axialnets import AxialNet, axialnet
+from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import organs_for
 from hirescam.experiments.looking import look
 from hirescam.experiments.picks import Pair, pairs
@@ -43,7 +43,7 @@ def run(
 ) -> Table:
     """Train or find the network, draw lots among the labels that scans have, and show them."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
-    net = axialnet(chests, "published", jobs=jobs, on_progress=on_progress)
+    net = axialnet(chests, MASK, jobs=jobs, on_progress=on_progress)
     present = pairs(net.test.truth == 1)
     lots = np.random.default_rng(0).permutation(len(present))[:SHOWN]
     shown = [present[lot] for lot in sorted(lots.tolist())]

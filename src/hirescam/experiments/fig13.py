@@ -14,7 +14,7 @@ from hirescam.drawing.figure import RULE, TWO_COLUMNS_MM, headed, printed, reada
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.slices import slice_table
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.axialnets import axialnet
+from hirescam.experiments.axialnets import MASK, axialnet
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table, write_table
 from hirescam.training.prepared import OnProgress
@@ -38,7 +38,7 @@ def run(
 ) -> Table:
     """Train or find the network, average its slice scores, and draw them."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
-    net = axialnet(chests, "published", jobs=jobs, on_progress=on_progress)
+    net = axialnet(chests, MASK, jobs=jobs, on_progress=on_progress)
     test = net.test
     labels = _most_frequent(test)
     slices = [row for row in slice_table(test) if row["label"] in labels]

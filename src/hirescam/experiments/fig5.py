@@ -23,7 +23,7 @@ from hirescam.drawing.scan_panel import (
 )
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.axialnets import AxialNet, axialnet
+from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import PLACES, Evidence, gather, organs_for
 from hirescam.experiments.looking import look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
@@ -53,7 +53,7 @@ def run(
 ) -> Table:
     """Train or find the network, see where its maps point, and draw where they disagree."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
-    net = axialnet(chests, "published", jobs=jobs, on_progress=on_progress)
+    net = axialnet(chests, MASK, jobs=jobs, on_progress=on_progress)
     numbers = some_scans(len(chests.cases["test"]))
     cases = [chests.cases["test"][number] for number in numbers]
     seen = gather(net.model, cases, net.folder / "evidence", on_progress=on_progress)

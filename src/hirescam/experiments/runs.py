@@ -27,6 +27,11 @@ class Judged:
     test: Outcomes
     thresholds: Float[np.ndarray, "method label"]
 
+    @classmethod
+    def of(cls, valid: Outcomes, test: Outcomes) -> "Judged":
+        """Outcomes of test scans at the thresholds of validation scans."""
+        return cls(test, chosen_thresholds(valid))
+
     def organ_values(self, method: str) -> Float[np.ndarray, "scan label"]:
         """OrganIoU of each test scan and label."""
         return organ_values(self.test, method, self.thresholds)
@@ -56,4 +61,4 @@ def judged(
         )
         for split in ("valid", "test")
     )
-    return Judged(test, chosen_thresholds(valid))
+    return Judged.of(valid, test)

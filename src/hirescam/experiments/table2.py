@@ -12,14 +12,21 @@ from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns, share
-from hirescam.experiments.runs import Judged, judged, trained
-from hirescam.experiments.study import Scale, study
+from hirescam.experiments.axialnets import CLASS, MASK, Aim, axialnet
+from hirescam.experiments.runs import Judged
+from hirescam.experiments.seeds import each_seed, over_seeds
+from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
 from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.delong import Interval
+from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress
 
-LOSSES: dict[str, str | None] = {"class loss": None, "class + mask loss": "published"}
+LOSSES = {
+    "class loss": CLASS,
+    "class + mask loss": MASK,
+    "class + mask loss, λ = 1/3": Aim("published", MASK_LOSS_WEIGHT),
+}
 PAPER = {
     ("class loss", "gradcam"): 0.201,
     ("class loss", "hirescam"): 0.207,
@@ -27,8 +34,7 @@ PAPER = {
     ("class + mask loss", "hirescam"): 0.276,
 }
 
-
-FULL, QUICK = Scale(500, 8, (0, 1, 2)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0, 1, 2)), Scale(60, 2, (0,), further=1)
 
 
 def run(
@@ -42,48 +48,52 @@ def run(
     """Simulate, label, segment, train and measure; what is done already is not done again."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
     found: dict[str, list[Judged]] = {}
-    for loss, mask_loss in LOSSES.items():
+    for loss, aim in _losses(chests).items():
         for seed in scale.seeds:
-            name = f"AxialNet-{mask_loss or 'class'}-{seed}"
-            config = chests.recipe(name=name, seed=seed, mask_loss=mask_loss, workers=jobs)
-            folder = chests.runs / name
-            model = trained(config, folder, on_progress)
-            result = judged(
-                model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress
-            )
-            found.setdefault(loss, []).append(result)
-    rows = [_row(loss, method, found[loss]) for loss in LOSSES for method in METHODS[::-1]]
+            net = axialnet(chests, aim, seed=seed, jobs=jobs, on_progress=on_progress)
+            found.setdefault(loss, []).append(Judged.of(net.valid, net.test))
+    rows = [_row(loss, method, found[loss]) for loss in found for method in METHODS[::-1]]
     return Table(
         "table2",
         "OrganIoU with and without the mask loss",
         rows,
-        notes=(*_gains(found), chests.told),
+        notes=(*_gains(found), *_how(chests, scale), chests.told),
+    )
+
+
+def _losses(chests: Study) -> dict[str, Aim]:
+    """Those that differ: the paper's λ once, where it is the study's."""
+    return {loss: aim for loss, aim in LOSSES.items() if aim.weight != chests.mask_loss_weight}
+
+
+def _how(chests: Study, scale: Scale) -> tuple[str, ...]:
+    if chests.of_paper:
+        return ()
+    return (
+        f"Every network learnt from the class loss for {scale.epochs} epochs, and went on for "
+        f"{scale.further} with its own; λ = {chests.mask_loss_weight:g} unless a row says "
+        f"otherwise.",
     )
 
 
 def _row(loss: str, method: str, of_seeds: list[Judged]) -> Row:
-    values = _over_seeds(of_seeds, method)
+    values = over_seeds(of_seeds, method)
     aurocs = [median_auroc(one.test, draws=200) for one in of_seeds]
     return {
         "trained with": loss,
         "map": method,
         **interval_columns("organ_iou", overall(values)),
-        "seeds": ", ".join(f"{np.nanmean(one.organ_values(method)):.3f}" for one in of_seeds),
+        "seeds": each_seed(of_seeds, method),
         "median_auroc": float(np.mean([each.value for each in aurocs])),
-        "paper_on_rad_chestct": PAPER[loss, method],
+        "paper_on_rad_chestct": PAPER.get((loss, method), "n/a"),
     }
-
-
-def _over_seeds(of_seeds: list[Judged], method: str) -> np.ndarray:
-    """OrganIoU of each test scan and label, mean over the seeds."""
-    return np.mean([one.organ_values(method) for one in of_seeds], axis=0)
 
 
 def _gains(found: dict[str, list[Judged]]) -> tuple[str, ...]:
     """What the mask loss with HiResCAM gains, over either map of the class loss."""
-    with_mask = _over_seeds(found["class + mask loss"], "hirescam")
+    with_mask = over_seeds(found["class + mask loss"], "hirescam")
     return tuple(
-        _told(with_mask, _over_seeds(found["class loss"], method), method)
+        _told(with_mask, over_seeds(found["class loss"], method), method)
         for method in METHODS[::-1]
     )
 

@@ -5,13 +5,15 @@ in three ways, each with and without dilation; the best median AUROC decides. Ou
 fourth: `centre` looks where each cell's receptive field is centred.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments import table2
-from hirescam.experiments.runs import Judged, judged, trained
+from hirescam.experiments.axialnets import MASK, Aim, axialnet
+from hirescam.experiments.runs import Judged
 from hirescam.experiments.seeds import over_seeds
 from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
@@ -76,24 +78,16 @@ def _judged(
     jobs: int,
     on_progress: OnProgress,
 ) -> Judged:
-    name = run_name(how, dilated, seed)
-    config = chests.recipe(
-        name=name,
-        seed=seed,
-        mask_loss="published",
-        downsampling=how,
-        dilated=dilated,
-        workers=jobs,
-    )
-    folder = chests.runs / name
-    model = trained(config, folder, on_progress)
-    return judged(model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress)
+    net = axialnet(chests, aim(how, dilated), seed=seed, jobs=jobs, on_progress=on_progress)
+    return Judged.of(net.valid, net.test)
 
 
-def run_name(how: Downsampling, dilated: bool, seed: int) -> str:
-    """The name of a run; that of table 2 where both train the same network."""
-    masks = f"{how}{'-dilated' if dilated else ''}-"
-    return f"AxialNet-published-{'' if masks == 'centre-' else masks}{seed}"
+def aim(how: Downsampling, dilated: bool) -> Aim:
+    """Mask loss on masks of this kind; that of table 2 where both train the same network."""
+    if (how, dilated) == ("centre", False):
+        return MASK
+    masks: dict[str, object] = {"downsampling": how} | ({"dilated": True} if dilated else {})
+    return replace(MASK, masks=masks)
 
 
 def _row(how: Downsampling, dilated: bool, of_seeds: list[Judged]) -> Row:

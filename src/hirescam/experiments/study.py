@@ -80,24 +80,26 @@ def _simulated(
         f"of real scans and 80 labels: only directions can be compared."
     )
 
-    def further(first: Path) -> Mapping[str, object]:
-        return {
-            "start": "model",
-            "start_model": first / BEST,
-            "epochs": scale.further,
-            "learning_rate": _FURTHER_RATE,
-        }
-
     return Study(
         told,
         partial(recipe, chests, epochs=scale.epochs),
-        further,
+        partial(going_on, epochs=scale.further),
         STRONG,
         cases,
         chests / "cache",
         out / "runs" / f"{chests.name}-{scale.epochs}-epochs",
         of_paper=False,
     )
+
+
+def going_on(first: Path, epochs: int) -> Mapping[str, object]:
+    """What changes in a recipe that goes on from the network of the run `first`."""
+    return {
+        "start": "model",
+        "start_model": first / BEST,
+        "epochs": epochs,
+        "learning_rate": _FURTHER_RATE,
+    }
 
 
 def _rad_chestct(data: Path, out: Path) -> Study:

@@ -1,4 +1,4 @@
-"""Memory: how much a process took at most while one scan was worked on."""
+"""Memory: how much a process took at most, and how often the system found too little."""
 
 import sys
 from contextlib import suppress
@@ -6,6 +6,7 @@ from pathlib import Path
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
+_EVENTS, _KILLS = Path("/proc/vmstat"), "oom_kill "
 
 
 def forget_peak() -> None:
@@ -25,3 +26,11 @@ def peak_mib() -> float | None:
         return None
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def out_of_memory_kills() -> int:
+    """How many processes the system has ended for want of memory; 0 where it does not say."""
+    with suppress(OSError):
+        lines = _EVENTS.read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(_KILLS))
+    return 0

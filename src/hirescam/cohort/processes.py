@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -17,9 +18,21 @@ from typing import Any
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.engine import started
 from hirescam.cohort.manifest import Entry
+from hirescam.cohort.memory import out_of_memory_kills
 from hirescam.cohort.work import now
 
 _SPAWN = get_context("spawn")
+OUT_OF_MEMORY = "out of memory"
+_REASONS = {
+    OUT_OF_MEMORY: "the system ended its process because memory ran out: use fewer --jobs, or "
+    "a machine with more memory",
+    "SIGKILL": "its process was killed from outside: if nobody did that, memory ran out; use "
+    "fewer --jobs, or a machine with more memory",
+}
+_OF_ITSELF = (
+    "its process ended by itself ({}), as a fault in a compiled library makes it: try this "
+    "scan alone to see more, and report it"
+)
 _THREADS = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
 
@@ -43,10 +56,7 @@ class Processes:
         busy: dict[Any, tuple[_Worker, Entry]] = {}
         try:
             while True:
-                while len(busy) < min(self.jobs, at_once or self.jobs):
-                    entry = next(waiting, None)
-                    if entry is None:
-                        break
+                for entry in islice(waiting, min(self.jobs, at_once or self.jobs) - len(busy)):
                     yield started(entry)
                     worker = idle.pop() if idle else _start(work, self.threads)
                     busy[worker.connection] = worker, entry
@@ -69,6 +79,8 @@ class Processes:
 class _Worker:
     process: SpawnProcess
     connection: Connection
+    kills_before: int
+    """For want of memory, on the whole machine, when it began."""
 
     def give(self, entry: Entry) -> None:
         with suppress(BrokenPipeError):  # it was killed while idle; `answer` will tell
@@ -89,7 +101,7 @@ def _start(work: Callable[[Entry], Attempt], threads: int) -> _Worker:
     theirs.close()  # so that its end is ours to see
     with suppress(BrokenPipeError):
         ours.send(work)
-    return _Worker(process, ours)
+    return _Worker(process, ours, out_of_memory_kills())
 
 
 def _serve(connection: Connection, threads: int) -> None:
@@ -114,20 +126,8 @@ def _die_with_parent() -> None:
 def _lost(worker: _Worker, entry: Entry) -> Attempt:
     worker.process.join()
     code = worker.process.exitcode or 0
-    return Attempt(entry.id, Status.killed, error=_name(code), reason=_told(code), at=now())
-
-
-def _name(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
-
-
-def _told(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return (
-            "its process was killed from outside (SIGKILL), as the system does when memory "
-            "runs out: use fewer --jobs, or a machine with more memory"
-        )
-    return (
-        f"its process ended by itself ({_name(code)}), as a fault in a compiled library makes "
-        f"it: try this scan alone to see more, and report it"
-    )
+    name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    if code == -signal.SIGKILL and out_of_memory_kills() > worker.kills_before:
+        name = OUT_OF_MEMORY
+    reason = _REASONS.get(name, _OF_ITSELF.format(name))
+    return Attempt(entry.id, Status.killed, error=name, reason=reason, at=now())

@@ -32,7 +32,8 @@ async function start() {
   page.other = beside && await openCase(served(beside));
   [page.scan, page.organs] = await Promise.all([page.case.scan(), page.case.organs()]);
   byId("viewer").hidden = false;
-  document.body.classList.add("viewing");
+  viewing(true);
+  if (offline) setUpReport();
   setUpControls();
   byId("viewer").page = page;  // for those who script it, our tests among them
   page.list = listFindings(page.case.summary.findings, choose);
@@ -41,6 +42,16 @@ async function start() {
   await choose(page.case.findings.has(state.finding) ? state.finding : firstLabel(), placeOf(state.at));
   byId("viewer").dataset.ready = Math.round(performance.now());
   for (const view of views()) await view.addSolid();
+}
+
+const viewing = (now) => document.body.classList.toggle("viewing", now);
+
+// The static report lies under the viewer, in the same file.
+function setUpReport() {
+  byId("show-report").hidden = false;
+  byId("show-report").onclick = () => { viewing(false); byId("viewer").hidden = true; };
+  byId("open-viewer").hidden = false;
+  byId("open-viewer").onclick = () => { byId("viewer").hidden = false; viewing(true); };
 }
 
 const firstLabel = () => page.case.summary.findings[0].label;
@@ -183,11 +194,7 @@ function setUpControls() {
     if (page.second && !page.second.solid) await page.second.addSolid();
   };
   setUpCases();
-  byId("copy-link").onclick = async () => {
-    history.replaceState(null, "", writeState(state));
-    await navigator.clipboard?.writeText(location.href);
-    byId("said").textContent = "The link to this view is copied.";
-  };
+  byId("copy-link").onclick = copyLink;
   listenToKeys({
     finding: (by) => page.list.step(by),
     openCase: goToCase,
@@ -202,6 +209,14 @@ const windowNames = () => [BY_FINDING, ...Object.keys(page.case.scene.windows_hu
 function windowHu() {
   const { windows_hu: presets, window_of: usual } = page.case.scene;
   return presets[state.window === BY_FINDING ? usual[state.finding] : state.window];
+}
+
+// Not every browser lets a page write to the clipboard; the address bar has the link anyway.
+async function copyLink() {
+  history.replaceState(null, "", writeState(state));
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  byId("said").textContent = copied
+    ? "The link to this view is copied." : "The link to this view is in the address bar.";
 }
 
 function setWindow(name) {
@@ -245,6 +260,8 @@ function nudge(axis, by) {
 }
 
 start().catch((error) => {
+  viewing(false);
+  byId("viewer").hidden = true;
   const told = byId("viewer-problem");
   told.hidden = false;
   told.textContent = `The viewer cannot start: ${error.message}`;

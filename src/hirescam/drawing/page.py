@@ -1,6 +1,10 @@
-"""Page: an explanation as one HTML file that needs no network, no script and no other file."""
+"""Page: an explanation as one HTML file that needs no network and no other file.
+
+Its numbers and pictures need no script either; with scripts the viewer opens over them.
+"""
 
 import base64
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,12 +13,15 @@ from importlib.resources import files
 import jinja2
 from PIL import Image
 
-from hirescam.drawing import numbers, slice_profile
+from hirescam.drawing import browser, numbers, slice_profile
 from hirescam.drawing.colours import UNIT, Scale
 from hirescam.drawing.findings import Finding
 from hirescam.drawing.montage import colour_bar
 from hirescam.drawing.record import DISCLAIMER
 from hirescam.explanation import Explanation
+
+Pictures = Mapping[str, tuple[str, tuple[int, int]]]
+"""The data URI and the size of each label's planes."""
 
 _BAR = (440, 26)
 
@@ -30,11 +37,18 @@ def page(
     found: Explanation,
     rows: Sequence[Finding],
     scale: Scale,
-    pictures: Mapping[str, tuple[str, tuple[int, int]]],
+    pictures: Pictures,
+    files: Mapping[str, str] | None = None,
 ) -> str:
-    """The report of `rows`; `pictures` gives the data URI and size of each label's planes."""
+    """The report of `rows`; with `files`, as `inline_living` gives them, there is a viewer."""
     orientation = found.placed.orientation
+    scripts = {"search": browser.search(), **({"viewer": browser.script()} if files else {})}
     return _template().render(
+        **scripts,
+        trusted=[_trust(script) for script in scripts.values()],
+        style=browser.style() if files else "",
+        shell=browser.shell(),
+        files={name: text.replace("<", "\\u003c") for name, text in (files or {}).items()},
         found=found,
         scan=found.scan,
         made_by=found.provenance,
@@ -53,6 +67,12 @@ def page(
         unit=UNIT,
         disclaimer=DISCLAIMER,
     )
+
+
+def _trust(script: str) -> str:
+    """A script as a page's security policy names it."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 @cache

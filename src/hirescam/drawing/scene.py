@@ -13,7 +13,7 @@ from hirescam.anatomy import ABNORMALITIES, LIES_IN
 from hirescam.drawing.colours import LOWERED, MOST_OPAQUE, RAISED, window_hu
 
 SCAN_FILE = "scan.nii.gz"
-MAPS_FOLDERS = {"gradcam": "maps_gradcam"}
+MAPS_FOLDERS = {"hirescam": "maps_hirescam", "gradcam": "maps_gradcam"}
 REPORT_WORDS = "report.json"
 ORGANS_VIEW = "organs"
 

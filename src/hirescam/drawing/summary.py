@@ -7,9 +7,10 @@ from pathlib import Path
 from hirescam.drawing.colours import Scale, shared_scale
 from hirescam.drawing.findings import Finding, findings
 from hirescam.drawing.folder import whole_folder
+from hirescam.drawing.living import Words, living_page, write_living
 from hirescam.drawing.montage import montage
 from hirescam.drawing.organ_record import ORGANS_FILE
-from hirescam.drawing.page import data_uri, page
+from hirescam.drawing.page import Pictures, data_uri
 from hirescam.drawing.record import record
 from hirescam.drawing.stage import build_stage
 from hirescam.explanation import Explanation, HiddenOrgan
@@ -34,13 +35,16 @@ def write_summary(
     organs: OrganMasks | None = None,
     hidden: Sequence[HiddenOrgan] = (),
     dicom: SourceSeries | None = None,
+    words: Words | None = None,
 ) -> Path:
     """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
 
     The folder appears whole or not at all; `overwrite` replaces an older summary once the new
     one is complete. `on_scan` adds every map on the scan's own grid, for looking. `labels`
     chooses which findings are written; the colours' scale is that of all labels either way.
-    Without `pages` there is no report.html and no picture: numbers and maps, for programs.
+    Without `pages` there is no report.html, no picture and no scan for `hirescam view`: numbers
+    and maps, for programs. `words` are a report's about each label, as `report_words` finds
+    them, and are quoted in the pages.
     `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
     `hidden` adds what hiding some of them did. `dicom`, the series that was explained, adds
     dicom/ with objects that name its patient; nothing else in the folder does.
@@ -54,13 +58,16 @@ def write_summary(
     names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
     with whole_folder(Path(out), overwrite=overwrite) as folder:
         _write_maps(found, rows, names, folder)
+        told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
         if pages:
-            _write_pages(found, rows, scale, names, folder)
+            write_living(found, names, words, folder)
+            pictures = _write_pictures(found, rows, scale, names, folder)
+            text = living_page(told, found, rows, scale, pictures, organs, words)
+            (folder / "report.html").write_text(text, encoding="utf-8")
         if organs is not None:
             save_organs(organs, folder / ORGANS_FILE)
         if dicom is not None:
             write_dicom(found, dicom, folder / "dicom", organs=organs, labels=labels)
-        told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
         numbers = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "summary.json").write_text(numbers + "\n", encoding="utf-8")
     return Path(out)
@@ -78,13 +85,13 @@ def _write_maps(
             )
 
 
-def _write_pages(
+def _write_pictures(
     found: Explanation,
     rows: Sequence[Finding],
     scale: Scale,
     names: Mapping[str, Files],
     folder: Path,
-) -> None:
+) -> Pictures:
     stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
     pictures = {}
     (folder / "pictures").mkdir()
@@ -92,7 +99,7 @@ def _write_pages(
         picture = montage(row, stage, found.affine, scale)
         picture.save(folder / names[row.label]["picture"], compress_level=3)
         pictures[row.label] = data_uri(picture), picture.size
-    (folder / "report.html").write_text(page(found, rows, scale, pictures), encoding="utf-8")
+    return pictures
 
 
 def _files(row: Finding, *, pages: bool, on_scan: bool) -> Files:

@@ -57,6 +57,7 @@ def explain(
         slice_scores = network.slice_scores(seen.activation)
     maps = MAPS[method](seen)[0]
     _refuse_nonsense(seen.scores, maps)
+    others = {name: make(seen)[0] for name, make in MAPS.items() if name != method}
     return Explanation(
         labels=model.labels,
         logits=_array(seen.scores[0]),
@@ -81,6 +82,7 @@ def explain(
             torch=torch.__version__,
             notes=model.card.notes,
         ),
+        beside={name: _array(made) for name, made in others.items()},
     )
 
 

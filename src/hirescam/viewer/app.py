@@ -45,7 +45,7 @@ def build_app(
         )
 
     async def file(request: Request) -> Response:
-        index, among = request.path_params["index"], shown[request.path_params["kind"]]
+        index, among = request.path_params["index"], shown.get(request.path_params["kind"], ())
         if index >= len(among):
             raise HTTPException(404, "There is no such case.")
         return await run_in_threadpool(_file, among[index], request.path_params["name"])

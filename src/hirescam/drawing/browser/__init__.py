@@ -22,6 +22,12 @@ def script() -> str:
 
 
 @cache
+def search() -> str:
+    """A few lines for the static report, which works without."""
+    return (_HERE / "search.js").read_text(encoding="utf-8")
+
+
+@cache
 def style() -> str:
     """How the page looks."""
     return (_HERE / "viewer.css").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from make_photographs import SHAPES, scenes, write_voc
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("voc")
-    data = write_voc(folder / "data", scenes(16), scenes(10, start=16))
+    data = write_voc(folder / "data", scenes(10), scenes(8, start=10))
     return data, folder / "out", voc.run(data, folder / "out", scale=voc.QUICK)
 
 
@@ -21,7 +21,7 @@ def test_there_is_a_row_per_number_of_labels_and_per_class(done):
     rows = done[2].rows
     groups = ["any label", "1 label", "2 labels", "3 or more labels", *SHAPES]
     assert [row["photographs with"] for row in rows] == groups
-    assert rows[0]["pairs"] == rows[1]["pairs"] + rows[2]["pairs"] == 15
+    assert rows[0]["pairs"] == rows[1]["pairs"] + rows[2]["pairs"] == 12
     assert rows[0]["pairs"] == sum(row["pairs"] for row in rows[4:])
 
 
@@ -55,11 +55,22 @@ def test_every_epoch_is_tabulated_and_drawn(done):
         assert (done[1] / f"{name}.png").stat().st_size > 5000
 
 
-def test_a_second_run_trains_nothing_and_says_the_same(done):
+def test_places_add_a_network_with_a_mask_loss_and_nothing_else_is_trained_again(done):
     data, out, first = done
     kept = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*.*")}
-    assert as_markdown(voc.run(data, out, scale=voc.QUICK)) == as_markdown(first)
+    (data / "places.toml").write_text("[boat]\nleft_of = 0.4\n[sheep]\nright_of = 0.6\n")
+    table = voc.run(data, out, scale=voc.QUICK)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    for now, before in zip(table.rows, first.rows, strict=True):
+        assert {name: now[name] for name in before} == pytest.approx(before, nan_ok=True)
+        assert "flattened, mask loss, gradcam" in now
+    outside = {
+        note.split(":")[0]: int(note.rsplit(": ", 1)[1].removesuffix("%."))
+        for note in table.notes
+        if "Positive evidence outside places.toml" in note
+    }
+    assert list(outside) == ["flattened", "pooled", "flattened, mask loss", "VGG-16"]
+    assert outside["flattened, mask loss"] < outside["flattened"]
 
 
 def test_a_folder_without_photographs_is_refused(tmp_path):

@@ -127,6 +127,12 @@ def test_a_mask_of_another_size_than_its_photograph_is_refused(tmp_path):
         read_photographs(tmp_path)
 
 
+@pytest.mark.parametrize("write", LAYOUTS)
+def test_a_split_without_photographs_is_refused(write, tmp_path):
+    with pytest.raises(ReadError, match="has no photographs in val"):
+        read_photographs(write(tmp_path, TRAINING, []))
+
+
 def test_coco_without_one_of_its_files_is_refused(tmp_path):
     write_coco(tmp_path, TRAINING, VALIDATION)
     (tmp_path / "annotations" / "instances_val2017.json").unlink()

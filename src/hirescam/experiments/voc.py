@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from hirescam.drawing.figure import where_drawn
 from hirescam.experiments.tables import Table, write_table
-from hirescam.experiments.voc_networks import Scale, Subject, subjects
+from hirescam.experiments.voc_networks import PLACES, Scale, Subject, subjects
 from hirescam.images.figures import Example, draw_epochs, draw_gallery
 from hirescam.images.fit import History, fit
 from hirescam.images.iou import WHAT_AN_IOU_SAYS
@@ -27,12 +27,13 @@ from hirescam.images.measure import (
     Judge,
     Masks,
     difference,
+    evidence_outside,
     judge_with,
     maps_of,
     read_masks,
 )
 from hirescam.images.photographs import Photographs
-from hirescam.images.prepare import rgb
+from hirescam.images.prepare import masks_on_grid, rgb
 from hirescam.images.read import read_photographs
 from hirescam.images.recipe import FROZEN_TRUNK, PAPER
 from hirescam.images.tables import by_epoch, by_group, mean_auroc, mean_iou
@@ -60,6 +61,8 @@ class Result:
     subject: Subject
     history: History
     guarantee: Guarantee
+    outside: float | None
+    """Share of positive evidence outside the classes' places, if those are known."""
     maps: Mapping[str, Float[np.ndarray, "photograph label row column"]]
 
 
@@ -107,7 +110,11 @@ def run(
             "that is best on training photographs, one for each network and kind of map. Each "
             "network has the weights of its epoch with the lowest validation loss.",
             where_drawn("voc-epochs", "Its numbers are in voc-epochs.csv."),
-            where_drawn("voc-gallery"),
+            where_drawn(
+                "voc-gallery",
+                "Orange raised a score, blue lowered it, up to each map's largest value; the "
+                "white line is the object.",
+            ),
         ),
     )
 
@@ -126,13 +133,20 @@ def _result(
     )
     x = torch.cat(list(subject.validation.some(shown).batches(range(len(shown)))))
     guarantee = audit(subject.network, x[:1], layer=subject.network.features)
-    return Result(subject, history, guarantee, maps_of(subject.network, x))
+    outside = None
+    if subject.validation.allowed is not None:
+        outside = evidence_outside(
+            subject.network, subject.validation, subject.validation.allowed
+        )
+    return Result(subject, history, guarantee, outside, maps_of(subject.network, x))
 
 
 def _run_name(subject: Subject) -> str:
     """Another one for whatever would make it another run."""
     names = [one.name for one in subject.training.photographs]
-    decides = repr((subject.told, subject.side, subject.recipe, names, subject.network))
+    allowed = subject.training.allowed if subject.recipe.mask_loss else None
+    places = None if allowed is None else allowed.flatten(1).nonzero().tolist()
+    decides = repr((subject.told, subject.side, subject.recipe, names, places, subject.network))
     return f"voc-{subject.name}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}"
 
 
@@ -153,7 +167,8 @@ def _examples(
             for name, result in results.items()
             for method, maps in result.maps.items()
         }
-        yield Example(rgb(photograph.path, side), photographs.classes[label], maps)
+        mask = masks_on_grid(photograph, side).inside[label]
+        yield Example(rgb(photograph.path, side), photographs.classes[label], mask, maps)
 
 
 def _told(result: Result, truth: Float[np.ndarray, "photograph label"]) -> str:
@@ -163,8 +178,12 @@ def _told(result: Result, truth: Float[np.ndarray, "photograph label"]) -> str:
         f"{method} {each.value:.3f} (95 % interval {each.low:.3f} to {each.high:.3f})"
         for method, each in means.items()
     )
-    return (
-        f"{subject.name}: {subject.told} Maps are {result.guarantee.kind}; both kinds differ "
-        f"by up to {difference(result.maps):.1%} of a map's largest value. Mean AUROC "
-        f"{mean_auroc(history, truth):.3f}; IoU by {told}."
-    )
+    sentences = [
+        f"{subject.name}: {subject.told}",
+        f"Maps are {result.guarantee.kind}; both kinds differ by up to "
+        f"{difference(result.maps):.1%} of a map's largest value.",
+        f"Mean AUROC {mean_auroc(history, truth):.3f}; IoU by {told}.",
+    ]
+    if result.outside is not None:
+        sentences.append(f"Positive evidence outside {PLACES}: {result.outside:.0%}.")
+    return " ".join(sentences)

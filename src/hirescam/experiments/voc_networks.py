@@ -1,7 +1,7 @@
 """VOC networks: which classifiers of photographs are compared, and how each is trained."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from hirescam.errors import MissingPackageError
 from hirescam.images.networks import TwoParts, flattened, pooled, vgg16
 from hirescam.images.parts import Part, read_part, stored_part
 from hirescam.images.photographs import Photographs
+from hirescam.images.places import Places, allowed_places, read_places
 from hirescam.images.recipe import PAPER, SIDE_IN_PAPER, Recipe
 from hirescam.models.efficientnet_lite import (
     CHANNELS,
@@ -30,6 +31,8 @@ from hirescam.training.prepared import OnProgress
 CELL = 32  # pixels of the input per cell of every network's features
 LITE0, VGG = "EfficientNet-Lite0", "VGG-16"
 SPLITS = ("train", "val")
+PLACES = "places.toml"
+"""A file beside the photographs that says where classes may be."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -70,6 +73,7 @@ class _Setting:
     scale: Scale
     threads: int
     device: torch.device
+    places: Places | None
     on_progress: OnProgress
 
     @property
@@ -78,7 +82,12 @@ class _Setting:
 
     def part(self, split: str, side: int, recipe: Recipe) -> Part:
         photographs = self.photographs.splits[split]
-        return read_part(photographs, side=side, batch=recipe.batch, threads=self.threads)
+        part = read_part(photographs, side=side, batch=recipe.batch, threads=self.threads)
+        if self.places is None:
+            return part
+        classes, cells = self.photographs.classes, (_cells(side), _cells(side))
+        allowed = allowed_places(self.places, classes, part.labels.numpy(), cells)
+        return replace(part, allowed=torch.from_numpy(allowed))
 
 
 def subjects(
@@ -92,7 +101,9 @@ def subjects(
 ) -> Iterator[Subject]:
     """Each network, built when its turn comes: VGG-16 is large."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    setting = _Setting(photographs, data, cache, scale, threads, device, on_progress)
+    said = data / PLACES
+    places = read_places(said, photographs.classes) if said.exists() else None
+    setting = _Setting(photographs, data, cache, scale, threads, device, places, on_progress)
     yield from _on_frozen_trunk(setting)
     yield _vgg16(setting)
 
@@ -118,14 +129,17 @@ def _on_frozen_trunk(setting: _Setting) -> Iterator[Subject]:
         )
         for split in SPLITS
     )
-    cells = -(-scale.side // CELL)
-    above = {
-        "flattened": partial(flattened, nn.Identity(), CHANNELS, cells, setting.labels),
-        "pooled": partial(pooled, nn.Identity(), CHANNELS, setting.labels),
-    }
-    for name, build in above.items():
+    cells = _cells(scale.side)
+    build_flattened = partial(flattened, nn.Identity(), CHANNELS, cells, setting.labels)
+    build_pooled = partial(pooled, nn.Identity(), CHANNELS, setting.labels)
+    # a sum over all cells answers to a change of its weights as often as it has cells
+    for_sums = replace(recipe, learning_rate=recipe.learning_rate / cells**2)
+    heads = {"flattened": (build_flattened, for_sums), "pooled": (build_pooled, recipe)}
+    if setting.places is not None:
+        heads["flattened, mask loss"] = build_flattened, replace(for_sums, mask_loss="present")
+    for name, (build, its_recipe) in heads.items():
         network = _seeded(build, recipe.seed).to(setting.device)
-        yield Subject(name, network, recipe, training, validation, scale.side, told)
+        yield Subject(name, network, its_recipe, training, validation, scale.side, told)
 
 
 def _vgg16(setting: _Setting) -> Subject:
@@ -148,6 +162,10 @@ def _vgg16(setting: _Setting) -> Subject:
     network.to(setting.device)
     training, validation = (setting.part(split, side, recipe) for split in SPLITS)
     return Subject(VGG, network, recipe, training, validation, side, told)
+
+
+def _cells(side: int) -> int:
+    return -(-side // CELL)
 
 
 def _seeded(build: Callable[[], Network], seed: int) -> Network:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from hirescam.drawing.colours import Scale, blend
@@ -19,10 +20,11 @@ METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A photograph, one class that it shows, and maps of it by network and method."""
+    """A photograph, one class that it shows and where, and maps of it by network and method."""
 
     picture: UInt8[np.ndarray, "row column 3"]
     label: str
+    mask: Bool[np.ndarray, "row column"]
     maps: Mapping[tuple[str, str], Float[np.ndarray, "row_ column_"]]
 
 
@@ -44,8 +46,9 @@ def draw_epochs(rows: Sequence[Row], path: Path) -> None:
                 )
             axes.set_title(network)
             axes.set_xlabel("epoch")
-            axes.set_ylim(bottom=0)
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlim(0.5, len(own) + 0.5)
+        panels[0].set_ylim(0, None)
         panels[0].set_ylabel("IoU of HiResCAM with the object")
         panels[0].legend()
 
@@ -54,6 +57,7 @@ def draw_gallery(examples: Sequence[Example], path: Path) -> None:
     """A row per example: the photograph, then each network's maps (figure 12).
 
     Each map is coloured up to its own largest value: orange raised the score, blue lowered it.
+    A white line encloses the object.
     """
     columns = list(examples[0].maps)
     size = {
@@ -71,6 +75,8 @@ def draw_gallery(examples: Sequence[Example], path: Path) -> None:
             row[0].set_ylabel(example.label)
             for axes, column in zip(row[1:], columns, strict=True):
                 axes.imshow(_painted(example.picture, example.maps[column]))
+                if 0 < example.mask.mean() < 1:
+                    axes.contour(example.mask, [0.5], colors="white", linewidths=0.6)
         for axes, (network, method) in zip(grid[0, 1:], columns, strict=True):
             axes.set_title(f"{network}\n{METHOD_NAMES[method]}")
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hirescam.images.measure import Judged
+from hirescam.images.measure import Judge
 from hirescam.images.networks import TwoParts
 from hirescam.images.parts import Part
 from hirescam.images.recipe import Recipe
@@ -42,7 +42,7 @@ class History:
 def fit(
     network: TwoParts,
     training: Part,
-    judge: Callable[[TwoParts], Judged],
+    judge: Judge,
     truth: Float[Tensor, "photograph label"],
     recipe: Recipe,
     folder: Path,

@@ -101,3 +101,18 @@ def difference(maps: Mapping[str, Float[np.ndarray, "batch label row column"]]) 
     one, other = maps.values()
     largest = np.abs(one).max(axis=(2, 3), keepdims=True)
     return float((np.abs(one - other) / np.where(largest > 0, largest, 1)).max())
+
+
+def evidence_outside(
+    network: TwoParts, part: Part, allowed: Bool[Tensor, "photograph label row column"]
+) -> float:
+    """Share of what raised scores of shown classes, by HiResCAM, where it is not allowed."""
+    labels, everywhere, outside, photograph = part.labels, 0.0, 0.0, 0
+    for x in part.batches(range(len(labels))):
+        here = slice(photograph, photograph + len(x))
+        maps = torch.from_numpy(maps_of(network, x)["hirescam"])
+        raised = maps.clamp(min=0) * labels[here][:, :, None, None]
+        everywhere += float(raised.sum())
+        outside += float((raised * ~allowed[here]).sum())
+        photograph = here.stop
+    return outside / everywhere if everywhere else 0.0

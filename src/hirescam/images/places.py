@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Real
 
 from hirescam.errors import ReadError
 
@@ -59,7 +59,7 @@ def read_places(path: Path, classes: Sequence[str]) -> Places:
 def allowed_places(
     places: Places,
     classes: Sequence[str],
-    labels: Float[np.ndarray, "photograph label"],
+    labels: Real[np.ndarray, "photograph label"],
     cells: tuple[int, int],
 ) -> Bool[np.ndarray, "photograph label row column"]:
     """The cells of a map in which each class may raise its score, photograph by photograph.

@@ -24,4 +24,8 @@ def read_photographs(folder: Path) -> Photographs:
             f"{folder} holds no photographs with masks: expected VOC's JPEGImages, COCO's "
             f"annotations/instances_train*.json, or train/images and train/masks/CLASS"
         )
-    return read(folder)
+    found = read(folder)
+    empty = [split for split, some in found.splits.items() if not some]
+    if empty:
+        raise ReadError(f"{folder} has no photographs in {empty[0]}: fill its list or folder")
+    return found

@@ -43,6 +43,6 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 PAPER = Recipe()
 FROZEN_TRUNK = Recipe(
-    batch=32, epochs=12, optimiser="adamw", learning_rate=5e-4, weight_decay=1e-2
+    batch=32, epochs=12, optimiser="adamw", learning_rate=3e-3, weight_decay=1e-2
 )
-"""For one layer on stored features of a few hundred photographs."""
+"""For one layer on the averaged features of a few hundred photographs."""

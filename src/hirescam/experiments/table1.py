@@ -169,20 +169,30 @@ def _row(name: str, result: Result) -> Row:
         "maps": result.verdict,
         "paper_median_auroc": auroc,
         **{
-            f"paper_{method}": NOT_TO_BE_HAD if iou is None else iou
+            f"paper_{method}_organ_iou": NOT_TO_BE_HAD if iou is None else iou
             for method, iou in zip(METHODS, ious, strict=True)
         },
     }
 
 
 def _organ_ious(maps: list[Judged]) -> Row:
-    if not maps:
-        return dict.fromkeys(METHODS, NOT_TO_BE_HAD)
     columns: Row = {}
     for method in METHODS:
-        columns |= interval_columns(method, overall(over_seeds(maps, method)))
-        columns[f"{method}_seeds"] = each_seed(maps, method)
+        name = f"{method}_organ_iou"
+        columns |= (
+            {
+                **interval_columns(name, overall(over_seeds(maps, method))),
+                f"{name}_of_seeds": each_seed(maps, method),
+            }
+            if maps
+            else {name: NOT_TO_BE_HAD} | dict.fromkeys(_beside(name), "")
+        )
     return columns
+
+
+def _beside(name: str) -> tuple[str, ...]:
+    """The columns that come with one of this name, so that every row has them in one order."""
+    return f"{name}_low", f"{name}_high", f"{name}_of_seeds"
 
 
 def _lead_of_axialnet(results: Mapping[str, Result]) -> str:

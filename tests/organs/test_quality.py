@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hirescam.organs.masks import ORGANS
-from hirescam.organs.quality import Measures, verdicts
+from hirescam.organs.quality import Measures, measure, verdicts
 
 GOOD = Measures(
     size_ml={"right_lung": 2500.0, "left_lung": 2200.0, "mediastinum": 1200.0},
     at_border=dict.fromkeys(ORGANS, 0.0),
     dense=dict.fromkeys(ORGANS, 0.1),
+    astray=dict.fromkeys(ORGANS[:2], 0.05),
+    holes=dict.fromkeys(ORGANS[:2], 0.0),
     bone=0.06,
 )
 
@@ -31,6 +34,12 @@ def test_a_healthy_chest_is_trusted():
         (sized(mediastinum=5000.0), "mediastinum", "5000 mL"),
         (replace(GOOD, at_border={**GOOD.at_border, "left_lung": 0.04}), "left_lung", "4.0%"),
         (replace(GOOD, dense={**GOOD.dense, "left_lung": 0.55}), "left_lung", "55% of it"),
+        (
+            replace(GOOD, astray={**GOOD.astray, "left_lung": 0.4}),
+            "left_lung",
+            "40% of it lies",
+        ),
+        (replace(GOOD, holes={**GOOD.holes, "right_lung": 0.2}), "right_lung", "20% of its"),
         (replace(GOOD, bone=0.001), "right_lung", "0.1% of the body is bone"),
     ],
 )
@@ -43,3 +52,15 @@ def test_a_missing_lung_is_heuristic_and_is_told_by_the_mediastinum_too():
     assert judged["left_lung"].heuristic
     assert "left_lung not found" in judged["mediastinum"].reasons[0]
     assert judged["right_lung"].trusted
+
+
+def test_a_lung_with_a_hollow_on_the_wrong_side_is_measured_so():
+    codes = np.zeros((10, 10, 20), np.uint8)
+    codes[1:9, 1:9, 1:9] = 1
+    codes[3:7, 3:7, 3:7] = 0
+    seen = np.ones(codes.shape, bool)
+    measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, middle=5.0)
+    assert measures.holes["right_lung"] == 64 / 512
+    assert measures.astray["right_lung"] == 0.5
+    assert measures.holes["left_lung"] == measures.astray["left_lung"] == 0.0
+    assert measures.at_border["right_lung"] == 0.0

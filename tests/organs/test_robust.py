@@ -3,6 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import Volume, reorient
@@ -63,6 +64,18 @@ def test_what_touches_heart_hilum_or_wall_lies_in_the_mask_of_its_lung(seed, lab
     assert sensitivity(own, truth) > 0.95
 
 
+def test_a_consolidation_beside_the_anterior_junction_is_lung():
+    ill = simulate(102, findings=["lung_consolidation"], spacing_mm=(3.0, 3.0, 3.0))
+    found = robust(ill.volume).mask("left_lung")
+    assert sensitivity(found, ill.masks["lung_consolidation"]) > 0.95
+
+
+def test_a_mass_astride_the_midplane_is_mediastinum():
+    ill = simulate(2, findings=["mediastinum_mass"], spacing_mm=(3.0, 3.0, 3.0))
+    found = robust(ill.volume).mask("mediastinum")
+    assert sensitivity(found, ill.masks["mediastinum_mass"]) > 0.98
+
+
 def test_heart_and_aorta_lie_in_the_mediastinum(chest, found):
     between = found.mask("mediastinum")
     assert sensitivity(between, chest.organs["heart"]) > 0.98
@@ -102,7 +115,23 @@ def narrower(volume):
     return Volume(volume.voxels[:, 12:-12, 12:-12].copy(), volume.affine @ corner)
 
 
-@pytest.mark.parametrize("change", [thicker, noisier, narrower])
+def turned(volume):
+    """On a grid at 15 degrees to the patient's axes, as its affine says."""
+    angle = np.deg2rad(15.0)
+    turn = np.eye(4)
+    turn[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    shape = np.ceil(1.2 * np.array(volume.shape)).astype(int)
+    onto = turn @ volume.affine
+    old, new = (np.append((np.array(each) - 1) / 2, 1) for each in (volume.shape, shape))
+    onto[:3, 3] += (volume.affine @ old - onto @ new)[:3]
+    step = np.linalg.inv(volume.affine) @ onto
+    voxels = ndimage.affine_transform(
+        volume.voxels, step[:3, :3], step[:3, 3], tuple(shape), order=1, cval=-1024
+    )
+    return Volume(voxels, onto)
+
+
+@pytest.mark.parametrize("change", [thicker, noisier, narrower, turned])
 def test_sampling_noise_and_cropping_change_no_volume_by_more_than_3_percent(
     chest, found, change
 ):
@@ -131,7 +160,15 @@ def with_lung_insert():
     return np.where(ball(0, 40) == 0, -800, ball(0, 110)).astype(np.int16)
 
 
+def head():
+    """A skull full of brain, with air in its sinuses."""
+    skull = np.where(ball(40, 80) > -1000, 40, ball(900, 90)).astype(np.int16)
+    skull[40:48, 20:30, 36:44] = -1000
+    return skull
+
+
 NO_CHEST = {
+    "a head": head(),
     "all air": np.full((20, 30, 30), -1000, np.int16),
     "all water": np.zeros((20, 30, 30), np.int16),
     "one voxel": np.zeros((1, 1, 1), np.int16),
@@ -148,6 +185,14 @@ def test_what_is_no_chest_gets_a_verdict_against_every_organ(name):
     assert masks.codes.shape == NO_CHEST[name].shape
     for organ in ORGANS:
         assert not masks.verdicts[organ].trusted
+
+
+def test_a_belly_under_the_lungs_is_never_trusted(chest):
+    floor = np.flatnonzero(chest.organs["right_lung"].any(axis=(1, 2)))[-1] - 8
+    foot = np.eye(4)
+    foot[0, 3] = floor
+    belly = Volume(chest.volume.voxels[floor:].copy(), chest.volume.affine @ foot)
+    assert not any(verdict.trusted for verdict in robust(belly).verdicts.values())
 
 
 def real(folder, truth):

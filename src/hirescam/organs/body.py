@@ -11,22 +11,23 @@ AIR_HU = -350  # between aerated lung and soft tissue, where partial volume is h
 IN_PLANE = ndimage.generate_binary_structure(3, 1) & (np.arange(3) == 1)[:, None, None]
 
 
-def body(hu: Field) -> Mask:
-    """The largest thick piece of tissue; the air in it is not part of it."""
-    tissue = hu > AIR_HU
-    core = ndimage.binary_erosion(tissue, iterations=2, border_value=1)
+def body(hu: Field, seen: Mask | None = None) -> Mask:
+    """The largest thick piece of tissue in what is seen; the air in it is not part of it."""
+    seen = np.ones(hu.shape, bool) if seen is None else seen
+    tissue = (hu > AIR_HU) & seen
+    core = ndimage.binary_erosion(tissue | ~seen, iterations=2, border_value=1) & tissue
     return ndimage.binary_dilation(largest(core), iterations=2, mask=tissue)
 
 
-def enclosed_air(hu: Field, trunk: Mask) -> Mask:
+def enclosed_air(hu: Field, trunk: Mask, seen: Mask | None = None) -> Mask:
     """Air in axial slices with tissue of the body around it.
 
     An air space that the field of view cuts is enclosed where the body is met in three of
     the four directions: a lung at a cropped border is, the air around the patient is not.
     """
-    spaces, count = ndimage.label(hu < AIR_HU, IN_PLANE)
-    rim = np.ones(hu.shape, bool)
-    rim[:, 1:-1, 1:-1] = False
+    seen = np.ones(hu.shape, bool) if seen is None else seen
+    spaces, count = ndimage.label((hu < AIR_HU) & seen, IN_PLANE)
+    rim = seen & ~ndimage.binary_erosion(seen, IN_PLANE)
     open_spaces = np.zeros(count + 1, bool)
     open_spaces[spaces[rim]] = True
     walls = _walls_met(trunk)

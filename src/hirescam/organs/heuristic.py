@@ -1,8 +1,7 @@
 """Heuristic masks: where organs lie in most chests, for scans in which they are not found.
 
-As published: lungs are the halves of the scan, and the mediastinum overlaps both. It is the
-middle four (as coded) or three (as printed) of the six columns, 56 mm each, that the smallest
-maps of a scan have.
+Lungs are the halves of a chest, and the mediastinum overlaps both: of six columns the middle
+four (as coded for arXiv:2011.08891) or three (as printed there).
 """
 
 from math import inf
@@ -11,9 +10,7 @@ import numpy as np
 
 from hirescam.organs.masks import Box
 
-_COLUMN_MM = 420 * 0.8 / 6
-
-# First and last end in such columns, counted to the patient's left from the scan's midline.
+# First and last end in such columns, counted to the patient's left from the midline.
 _LUNGS = {"right_lung": (-inf, 0.0), "left_lung": (0.0, inf)}
 PLACES: dict[str, dict[str, tuple[float, float]]] = {
     "four_of_six": {**_LUNGS, "mediastinum": (-2.0, 2.0)},
@@ -22,16 +19,17 @@ PLACES: dict[str, dict[str, tuple[float, float]]] = {
 
 
 def heuristic_boxes(
-    shape: tuple[int, int, int], voxel_mm: float, places: str = "four_of_six"
+    within: Box, midline: float, column: float, places: str = "four_of_six"
 ) -> dict[str, Box]:
-    """One box per organ in a grid in reading order, whose columns are `voxel_mm` wide."""
-    slices, rows, width = shape
-    midline = width // 2
-    ends = {
-        organ: np.clip(np.array(place) * _COLUMN_MM / voxel_mm + midline, 0, width)
-        for organ, place in PLACES[places].items()
-    }
+    """One box per organ in a grid in reading order, inside the box `within`.
+
+    `midline` is a place along its columns, `column` the width of each of the six.
+    """
+    slices, rows, across = within
     return {
-        organ: (slice(0, slices), slice(0, rows), slice(round(first), round(last)))
-        for organ, (first, last) in ends.items()
+        organ: (slices, rows, slice(*(int(end) for end in ends)))
+        for organ, place in PLACES[places].items()
+        for ends in [
+            np.rint(np.clip(np.array(place) * column + midline, across.start, across.stop))
+        ]
     }

@@ -15,9 +15,13 @@ def painted(grid: WorkGrid, codes: Codes, airways: Mask) -> UInt8[np.ndarray, "_
     of the scan decides by itself whether it is air.
     """
     if_tissue, if_air = _choices(grid, codes, airways)
+    if not grid.straight:
+        tissue, air = grid.on_scan(if_tissue), grid.on_scan(if_air)
+        np.copyto(tissue, air, where=grid.scan.voxels < AIR_HU)
+        return tissue
     down, back, left = grid.places()
     out = np.empty(grid.scan.shape, np.uint8)
-    drawn, tissue, air = -1, codes[0], codes[0]
+    drawn = -1
     for index, work in enumerate(down):
         if work != drawn:
             tissue, air = (choice[work][back][:, left] for choice in (if_tissue, if_air))

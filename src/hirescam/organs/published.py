@@ -20,6 +20,7 @@ from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks, Verdict
 DARK_HU = -300
 SMALLEST_ML = 512.0
 RIGHT_BORDER_MM = 130 * 0.8  # a right lung that begins further to the left is missing
+COLUMN_MM = 420 * 0.8 / 6  # of the smallest maps of a scan
 LEFT_BORDER_MM = 300 * 0.8  # a left lung that ends further to the right is missing
 
 
@@ -53,7 +54,12 @@ def published(
     failures = _failures(box, scan)
     boxes: dict[str, Box] = {}
     if failures and (box or rules.no_lung == "fails"):
-        boxes = heuristic_boxes(scan.shape, scan.spacing_mm[2], rules.heuristic)
+        boxes = heuristic_boxes(
+            _whole(scan.shape),
+            float(scan.shape[2] // 2),
+            COLUMN_MM / scan.spacing_mm[2],
+            rules.heuristic,
+        )
         codes = _painted(boxes, scan.shape)
     else:
         codes = _codes(lungs, box or _whole(scan.shape), rules)

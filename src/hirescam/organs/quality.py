@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import fill_voids
 import numpy as np
+from scipy import ndimage
 
 from hirescam.organs.masks import ORGANS, Verdict
 from hirescam.organs.sides import BONE_HU
@@ -20,6 +22,8 @@ OTHER = {"right_lung": "left_lung", "left_lung": "right_lung"}
 UNEVEN = 3.0  # times the size of the other lung
 CUT = 0.005  # share of an organ's voxels at the border of the field of view
 DENSE = 0.4  # share of a lung that may be denser than lung
+ASTRAY = 0.25  # share of a lung beyond the midplane, as where a scan shows no spine
+HOLED = 0.05  # share of a lung's outline that it leaves empty
 BONY = 0.01  # least share of bone in the body around
 
 
@@ -30,14 +34,16 @@ class Measures:
     size_ml: Mapping[str, float]
     at_border: Mapping[str, float]
     dense: Mapping[str, float]
+    astray: Mapping[str, float]
+    holes: Mapping[str, float]
     bone: float
 
 
-def measure(hu: Field, codes: Codes, trunk: Mask) -> Measures:
-    """Sizes, contact with the border, and density of the organs in a work grid."""
+def measure(hu: Field, codes: Codes, trunk: Mask, seen: Mask, middle: float) -> Measures:
+    """Sizes, contact with the border, density, place and holes of the organs in a work grid."""
     masks = {organ: codes == code for code, organ in enumerate(ORGANS, start=1)}
-    border = np.ones(codes.shape, bool)
-    border[1:-1, 1:-1, 1:-1] = False
+    columns = np.broadcast_to(np.arange(codes.shape[2]) + 0.5, codes.shape)
+    border = seen & ~ndimage.binary_erosion(seen)
     slices = np.flatnonzero((codes > 0).any(axis=(1, 2)))
     level_with_organs = np.zeros_like(trunk)
     level_with_organs[slices] = trunk[slices]
@@ -45,6 +51,11 @@ def measure(hu: Field, codes: Codes, trunk: Mask) -> Measures:
         size_ml={organ: float(mask.sum()) * VOXEL_ML for organ, mask in masks.items()},
         at_border={organ: _share(border, mask) for organ, mask in masks.items()},
         dense={organ: _share(hu > DENSE_HU, mask) for organ, mask in masks.items()},
+        astray={
+            "right_lung": _share(columns > middle, masks["right_lung"]),
+            "left_lung": _share(columns < middle, masks["left_lung"]),
+        },
+        holes={organ: _holes(masks[organ]) for organ in OTHER},
         bone=_share(hu > BONE_HU, level_with_organs),
     )
 
@@ -78,9 +89,23 @@ def _reasons(organ: str, measures: Measures) -> Iterator[str]:
         return
     if measures.dense[organ] > DENSE:
         yield f"{measures.dense[organ]:.0%} of it is dense: diseased, or not lung"
+    if measures.astray[organ] > ASTRAY:
+        yield f"{measures.astray[organ]:.0%} of it lies on the other side of the spine"
+    if measures.holes[organ] > HOLED:
+        yield f"{measures.holes[organ]:.0%} of its inside is holes"
     if size_ml[organ] * UNEVEN < size_ml[other]:
         times = size_ml[other] / size_ml[organ]
         yield f"{times:.1f} times smaller than the {other.replace('_', ' ')}"
+
+
+def _holes(mask: Mask) -> float:
+    """The share of what a mask encloses that it does not hold."""
+    boxes = ndimage.find_objects(mask.astype(np.uint8))
+    if not boxes:
+        return 0.0
+    own = np.ascontiguousarray(mask[boxes[0]])
+    whole = fill_voids.fill(own)
+    return _share(~own, whole)
 
 
 def _share(part: Mask, whole: Mask) -> float:

@@ -1,7 +1,5 @@
 """Robust segmentation: right lung, left lung and mediastinum by anatomy, in millimetres."""
 
-from types import MappingProxyType
-
 import numpy as np
 from scipy import ndimage
 
@@ -11,16 +9,14 @@ from hirescam.organs.body import body, enclosed_air, largest
 from hirescam.organs.closing import REACH, closed
 from hirescam.organs.disease import dense_disease
 from hirescam.organs.facing import box_on_scan_axes, on_scan_axes
+from hirescam.organs.heuristic import heuristic_boxes
 from hirescam.organs.lungs import free_air_hu, gas_pockets, grown, lung_pieces
 from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks
 from hirescam.organs.mediastinum import mediastinum
 from hirescam.organs.painted import painted
 from hirescam.organs.quality import measure, verdicts
 from hirescam.organs.sides import beside, midplane, sides
-from hirescam.organs.work_grid import STEP_MM, Mask, WorkGrid, work_grid
-
-# Of six columns over the body's width, the first and the one after the last of each organ.
-_USUAL = MappingProxyType({"right_lung": (0, 3), "left_lung": (3, 6), "mediastinum": (1, 5)})
+from hirescam.organs.work_grid import Mask, work_grid
 
 
 def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
@@ -31,9 +27,9 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     """
     grid = work_grid(volume)
     hu, see = grid.hu, observe or (lambda name, mask: None)
-    trunk = body(hu)
+    trunk = body(hu, grid.seen)
     see("body", trunk)
-    air = enclosed_air(hu, trunk)
+    air = enclosed_air(hu, trunk, grid.seen)
     see("air in the body", air)
     free_hu = free_air_hu(hu, air)
     tubes = airways(hu, air, largest(air), free_hu)
@@ -53,40 +49,29 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
         codes[near] = closed(codes[near], tubes[near])
     see("lungs", codes > 0)
     codes[mediastinum(hu, codes, trunk | tubes, middle)] = ORGANS.index("mediastinum") + 1
-    judged = verdicts(measure(hu, codes, trunk))
-    usual = _usual_boxes(grid, trunk, middle if lungs.any() else None)
+    judged = verdicts(measure(hu, codes, trunk, grid.seen, middle))
+    usual = _usual_boxes(trunk, middle if lungs.any() else None)
     return OrganMasks(
         on_scan_axes(painted(grid, codes, tubes), volume.affine),
         volume.affine,
         method="robust",
         verdicts=judged,
         boxes={
-            organ: box_on_scan_axes(usual[organ], grid.scan.shape, volume.affine)
+            organ: box_on_scan_axes(
+                grid.box_on_scan(usual[organ]), grid.scan.shape, volume.affine
+            )
             for organ, verdict in judged.items()
             if verdict.heuristic
         },
     )
 
 
-def _usual_boxes(grid: WorkGrid, trunk: Mask, middle: float | None) -> dict[str, Box]:
-    """Where organs lie in most chests: sixths of the body's width, of the scan without a body.
-
-    Where the midplane is known, each lung ends at it. Draelos and Carin, arXiv:2011.08891, took
-    sixths of the scan.
-    """
-    scale = np.divide(STEP_MM, grid.scan.spacing_mm)
+def _usual_boxes(trunk: Mask, middle: float | None) -> dict[str, Box]:
+    """Where organs lie in the body; in the whole grid if it shows no body."""
     inside = np.argwhere(trunk if trunk.any() else np.ones_like(trunk))
-    low = np.rint(inside.min(axis=0) * scale).astype(int)
-    high = np.minimum(np.rint((inside.max(axis=0) + 1) * scale), grid.scan.shape).astype(int)
-    columns = np.linspace(low[2], high[2], 7)
-    if middle is not None:
-        columns[3] = np.clip(middle * scale[2], low[2], high[2])
-    columns = np.rint(columns).astype(int)
-    return {
-        organ: (
-            slice(int(low[0]), int(high[0])),
-            slice(int(low[1]), int(high[1])),
-            slice(int(columns[first]), int(columns[last])),
-        )
-        for organ, (first, last) in _USUAL.items()
-    }
+    down, back, left = (
+        slice(int(first), int(last) + 1)
+        for first, last in zip(inside.min(axis=0), inside.max(axis=0), strict=True)
+    )
+    midline = (left.start + left.stop) / 2 if middle is None else middle
+    return heuristic_boxes((down, back, left), midline, (left.stop - left.start) / 6)

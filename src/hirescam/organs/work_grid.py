@@ -4,31 +4,47 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from jaxtyping import Bool, Int, Int16, UInt8
+from jaxtyping import Bool, Float64, Int, Int16, UInt8
 
 from hirescam.ct.volume import Volume, reorient
+from hirescam.organs.masks import Box
 
 STEP_MM = 2.5
 VOXEL_ML = STEP_MM**3 / 1000
 ORIENTATION = "IPL"  # slices lead to the feet, rows to the back, columns to the left
 
+_DOWN_BACK_LEFT = -np.eye(3)[::-1]  # these directions in the patient's right, front, head
+_STRAIGHT = float(np.sin(np.deg2rad(2.0)))
+
 Field = Int16[np.ndarray, "down back left"]
 Codes = UInt8[np.ndarray, "down back left"]
 Mask = Bool[np.ndarray, "down back left"]
+Matrix = Float64[np.ndarray, "3 3"]
 
 
 @dataclass(frozen=True, eq=False)
 class WorkGrid:
     """Hounsfield units every `STEP_MM` along `down`, `back` and `left`, and the scan itself.
 
-    `scan` is the volume with its axes turned to the patient's; no voxel of it is copied.
+    `scan` is the volume with its axes turned to those nearest; no voxel of it is copied. Where
+    these are oblique, the grid is turned against the scan and reaches beyond it: `seen` is what
+    lies in the scan. `steps_mm` holds in its columns the way from voxel to voxel of the scan,
+    `low_mm` is the grid's first corner as seen from the scan's first voxel.
     """
 
     hu: Field
     scan: Volume
+    seen: Mask
+    steps_mm: Matrix
+    low_mm: Float64[np.ndarray, "3"]
+
+    @property
+    def straight(self) -> bool:
+        """Whether the scan's axes are the grid's."""
+        return bool(np.count_nonzero(self.steps_mm) == 3)
 
     def places(self) -> tuple[Int[np.ndarray, "_"], ...]:
-        """Along each axis of the scan, the index of the work voxel that holds each voxel."""
+        """Along each axis of a straight scan, the work voxel that holds each voxel."""
         return tuple(
             np.clip(((np.arange(n) + 0.5) * step / STEP_MM).astype(int), 0, size - 1)
             for n, step, size in zip(
@@ -36,27 +52,94 @@ class WorkGrid:
             )
         )
 
+    def on_scan(self, codes: Codes) -> UInt8[np.ndarray, "_ _ _"]:
+        """For each voxel of the scan, the code of the work voxel that holds it."""
+        image = sitk.GetImageFromArray(codes)
+        image.SetSpacing([STEP_MM] * 3)
+        image.SetOrigin((self.low_mm + STEP_MM / 2)[::-1].tolist())
+        out = sitk.Resample(
+            image,
+            list(self.scan.shape[::-1]),
+            _to_scan(self.steps_mm, self.scan).GetInverse(),
+            sitk.sitkNearestNeighbor,
+            [0.0] * 3,
+            self.scan.spacing_mm[::-1],
+            np.eye(3).ravel().tolist(),
+        )
+        return sitk.GetArrayFromImage(out)
+
+    def box_on_scan(self, box: Box) -> Box:
+        """A box of work voxels as one of the scan's, as large and around the same place."""
+        first, stop = (
+            np.array([getattr(side, end) for side in box]) for end in ("start", "stop")
+        )
+        centre_mm = self.low_mm + (first + stop) / 2 * STEP_MM
+        middle = np.linalg.solve(self.steps_mm, centre_mm) + 0.5
+        half = (stop - first) / 2 * STEP_MM / self.scan.spacing_mm
+        starts = np.clip(np.rint(middle - half), 0, self.scan.shape).astype(int).tolist()
+        stops = np.clip(np.rint(middle + half), 0, self.scan.shape).astype(int).tolist()
+        down, back, left = (slice(*ends) for ends in zip(starts, stops, strict=True))
+        return down, back, left
+
 
 def work_grid(volume: Volume) -> WorkGrid:
     """Average what is finer than `STEP_MM`, interpolate what is coarser."""
     scan = reorient(volume, ORIENTATION)
+    steps_mm = _steps_mm(scan)
+    straight = bool(np.count_nonzero(steps_mm) == 3)
+    ends = np.array(np.meshgrid(*((-0.5, n - 0.5) for n in scan.shape))).reshape(3, -1)
+    corners_mm = steps_mm @ ends
+    low_mm, high_mm = corners_mm.min(axis=1), corners_mm.max(axis=1)
+    size = np.maximum(1, np.round((high_mm - low_mm) / STEP_MM)).astype(int)
     image = sitk.GetImageFromArray(scan.voxels)
     spacing = np.array(scan.spacing_mm[::-1])  # ITK counts from the fastest axis
     image.SetSpacing(spacing.tolist())
     blocks = np.clip(np.floor(STEP_MM / spacing + 0.01), 1, image.GetSize()).astype(int)
     if blocks.max() > 1:
         image = sitk.BinShrink(image, blocks.tolist())
-    size = np.maximum(1, np.round(spacing * scan.shape[::-1] / STEP_MM)).astype(int)
     coarse = sitk.Resample(
         image,
-        size.tolist(),
-        sitk.Transform(),
+        size[::-1].tolist(),
+        _to_scan(steps_mm, scan),
         sitk.sitkLinear,
-        ((STEP_MM - spacing) / 2).tolist(),
+        (low_mm + STEP_MM / 2)[::-1].tolist(),
         [STEP_MM] * 3,
         np.eye(3).ravel().tolist(),
-        0,
+        float(scan.voxels.min(initial=0)),
         sitk.sitkInt16,
-        True,  # beyond the outermost voxel centres, their values
+        straight,  # beyond the outermost voxel centres, their values
     )
-    return WorkGrid(sitk.GetArrayFromImage(coarse), scan)
+    hu = sitk.GetArrayFromImage(coarse)
+    seen = np.ones(hu.shape, bool) if straight else _seen(hu.shape, scan, steps_mm, low_mm)
+    return WorkGrid(hu, scan, seen, steps_mm, low_mm)
+
+
+def _steps_mm(scan: Volume) -> Matrix:
+    """The way from voxel to voxel, in columns; along one axis each if nearly so."""
+    steps_mm = _DOWN_BACK_LEFT @ scan.affine[:3, :3]
+    aside = steps_mm / scan.spacing_mm * ~np.eye(3, dtype=bool)
+    return np.diag(scan.spacing_mm) if np.abs(aside).max() < _STRAIGHT else steps_mm
+
+
+def _to_scan(steps_mm: Matrix, scan: Volume) -> sitk.AffineTransform:
+    """From millimetres in the patient to millimetres along the scan's axes, in ITK's order."""
+    turn = np.diag(scan.spacing_mm) @ np.linalg.inv(steps_mm)
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(turn[::-1, ::-1].ravel().tolist())
+    return transform
+
+
+def _seen(
+    shape: tuple[int, ...], scan: Volume, steps_mm: Matrix, low_mm: Float64[np.ndarray, "3"]
+) -> Mask:
+    """Which voxels of a grid have their middles in the scan."""
+    to_index = np.linalg.inv(steps_mm)
+    middles = [
+        low + (np.arange(n) + 0.5) * STEP_MM for low, n in zip(low_mm, shape, strict=True)
+    ]
+    down, back, left = np.meshgrid(*middles, indexing="ij", sparse=True)
+    seen = np.ones(shape, bool)
+    for (by_down, by_back, by_left), n in zip(to_index, scan.shape, strict=True):
+        index = by_down * down + by_back * back + by_left * left
+        seen &= (index > -0.5) & (index < n - 0.5)
+    return seen

@@ -1,7 +1,8 @@
 """Evidence: in which places of the body each map has what raised each score.
 
 A map points at the place that holds most of its positive evidence; all organs in which the
-label can lie count as one place. That is what a reader sees first, put into numbers.
+label can lie count as one place, and so do both lungs. That is what a reader sees first, put
+into numbers.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,14 @@ from hirescam.regions.allowed import possible_places
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
+_LUNGS = ORGANS[:2]
 PLACES = (*ORGANS, REST_OF_BODY, OUTSIDE_BODY, OUTSIDE_FIELD)
+
+POINTS = (
+    "A map points at the place that holds most of its positive evidence; all organs in which "
+    "the label can lie count as one place, and so do both lungs."
+)
+"""The same for the notes of a table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,4 +126,5 @@ def _elsewhere(
 ) -> Bool[np.ndarray, "*scan label"]:
     other = shares.copy()
     other[..., : len(ORGANS)][..., possible_places(labels)] = 0
-    return other.max(axis=-1) > _inside(shares, labels)
+    lungs = other[..., : len(_LUNGS)].sum(axis=-1)
+    return np.maximum(lungs, other[..., len(_LUNGS) :].max(axis=-1)) > _inside(shares, labels)

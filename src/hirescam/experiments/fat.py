@@ -1,5 +1,6 @@
 """Fat: how much of a patient's body is fat, and a study in which that is a shortcut."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +21,9 @@ FAT_HU = (-190, -30)
 """Adipose tissue on CT: Yoshizumi et al., Radiology 211:283-286, 1999."""
 
 
-def fat_study(
-    data: Path,
-    out: Path,
+def with_fat(
+    plain: Study,
+    folder: Path,
     scale: Scale,
     label: str,
     strength: float,
@@ -30,29 +31,26 @@ def fat_study(
     jobs: int,
     on_progress: OnProgress,
 ) -> Study:
-    """Simulated people whose fat goes with `label` in training, and with nothing in the tests.
+    """A simulated study whose people, in training, have fat that goes with `label`.
 
-    `strength` is the correlation in training.
+    `strength` is their correlation. The test scans stay as they are: there, fat goes with
+    nothing.
     """
-    folder = data / f"fat-{scale.chests}-chests"
-    plantings = {"planted": (Planting("body_fat", label, strength),), "plain": ()}
-    for name, planted in plantings.items():
-        make_chests(
-            folder / name, scale.chests, plantings=planted, jobs=jobs, on_progress=on_progress
-        )
-    partition_table(folder / "planted")
-    cases = {
-        "valid": true_cases(folder / "planted")["valid"],
-        "test": true_cases(folder / "plain")["test"],
-    }
+    planted = (Planting("body_fat", label, strength),)
+    make_chests(folder, scale.chests, plantings=planted, jobs=jobs, on_progress=on_progress)
+    partition_table(folder)
     told = (
-        f"{scale.chests} simulated chests of 3 mm voxels. In training, fat of the body wall "
-        f"goes with {label} (correlation {strength}); in the {len(cases['test'])} test scans "
-        f"with nothing. {scale.epochs} epochs, one seed."
+        f"In training and validation, fat of the body wall goes with {label} (correlation "
+        f"{strength}), in the test scans with nothing; one seed. {plain.told}"
     )
-    how = partial(recipe, folder / "planted", epochs=scale.epochs)
-    runs = out / "runs" / f"{folder.name}-{scale.epochs}-epochs"
-    return Study(told, how, cases, folder / "cache", runs, of_paper=False)
+    return replace(
+        plain,
+        told=told,
+        recipe=partial(recipe, folder, epochs=scale.epochs),
+        cases={"valid": true_cases(folder)["valid"], "test": plain.cases["test"]},
+        cache=folder / "cache",
+        runs=plain.runs.with_name(f"{folder.name}-{scale.epochs}-epochs"),
+    )
 
 
 def fat_share(scan: Volume) -> float:

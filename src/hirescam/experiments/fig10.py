@@ -23,7 +23,7 @@ from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,), further=8), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,), further=8), Scale(60, 2, (0,), further=1)
 GROUPS = ("1", "2", "3 or more")
 FEWEST = 5  # scans of a group that are worth a curve
 _MARKERS = ("o", "s", "^")
@@ -46,20 +46,20 @@ def run(
         for epoch in epochs(config, chests, folder, jobs=jobs, on_progress=on_progress)
         for row in _rows(epoch)
     ]
-    few = sorted({str(row["labels"]) for row in rows if int(str(row["scans"])) < FEWEST})
-    _draw(out / "fig10", [row for row in rows if row["labels"] not in few])
-    notes = (
+    drawn = [row for row in rows if int(str(row["scans"])) >= FEWEST]
+    left_out = sorted({str(row["labels"]) for row in rows} - {str(r["labels"]) for r in drawn})
+    notes = [
         "OrganIoU of HiResCAM on test scans at thresholds chosen on validation scans in the "
         "same epoch; 95 % intervals, scans drawn again.",
-        *(
-            [f"Not drawn, with fewer than {FEWEST} scans: {', '.join(few)} labels."]
-            if few
-            else []
-        ),
         chests.told,
-        where_drawn("fig10"),
-    )
-    return Table("fig10", "OrganIoU by labels per scan throughout training", rows, notes)
+    ]
+    if left_out:
+        notes.append(f"Not drawn, fewer than {FEWEST} scans: {', '.join(left_out)} labels.")
+    if drawn:
+        _draw(out / "fig10", drawn)
+        notes.append(where_drawn("fig10"))
+    title = "OrganIoU by labels per scan throughout training"
+    return Table("fig10", title, rows, tuple(notes))
 
 
 def _rows(epoch: Epoch) -> Iterator[Row]:
@@ -98,5 +98,4 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
         axes.set_ylabel("OrganIoU of HiResCAM, 95 % interval")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(0, 1)
-        if rows:
-            figure.legend(loc="outside upper center", ncols=3, title="labels per scan")
+        figure.legend(loc="outside upper center", ncols=3, title="labels per scan")

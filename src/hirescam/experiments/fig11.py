@@ -26,7 +26,7 @@ from hirescam.drawing.scan_panel import (
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns, share
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
-from hirescam.experiments.evidence import PLACES, Evidence, gather, organs_for
+from hirescam.experiments.evidence import PLACES, POINTS, Evidence, gather, organs_for
 from hirescam.experiments.looking import look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
 from hirescam.experiments.study import Scale, study
@@ -36,7 +36,7 @@ from hirescam.metrics.delong import Interval
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 PAPER = 0.79
 SHOWN, ACROSS = 6, 3
 HIRESCAM = METHODS.index("hirescam")
@@ -66,11 +66,10 @@ def run(
     shown = _most_believed(net, numbers, given_away)
     notes = [
         chests.told,
-        "A map gives a prediction away if it points at a place in which the label cannot lie: "
-        "that place holds more of its positive evidence than all organs of the label. `even` "
-        "is the share that maps without any structure would give away; `paper` is what people "
-        "saw in 212 wrong predictions on RAD-ChestCT. 95 % "
-        f"intervals, scans drawn again. {PREDICTED}",
+        f"A map gives a prediction away if it points at a place in which the label cannot lie. "
+        f"{POINTS} `even` is the share that maps without any structure would give away; "
+        f"`paper` is what people saw in 212 wrong predictions on RAD-ChestCT. 95 % intervals, "
+        f"scans drawn again. {PREDICTED}",
     ]
     _draw(out / "fig11", net, cases, shown, seen, rows)
     notes.append(where_drawn("fig11", *_how_many(len(shown))))

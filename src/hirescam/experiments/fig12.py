@@ -28,7 +28,7 @@ from hirescam.experiments.tables import Table
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 SHOWN, ACROSS = 18, 3
 HALVES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
 

@@ -19,7 +19,7 @@ from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table, write_table
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 MOST_LABELS, ACROSS = 9, 3
 COLOURS = {"present": "#D55E00", "absent": "#0072B2"}  # orange and blue, as in the paper
 _FEWEST = 10  # scans of a class: below that an interval says little

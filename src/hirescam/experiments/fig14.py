@@ -27,25 +27,24 @@ from hirescam.drawing.scan_panel import (
 )
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.axialnets import AxialNet, axialnet
+from hirescam.experiments.axialnets import CLASS, MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import organs_for
-from hirescam.experiments.fat import fat_study, kept_fat_share
+from hirescam.experiments.fat import kept_fat_share, with_fat
 from hirescam.experiments.looking import look
 from hirescam.experiments.picks import some_scans
 from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
 from hirescam.metrics.auroc import auroc
-from hirescam.training.datasets import rad_chestct
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 SIMULATED_LABEL, PAPER_LABEL, STRENGTH = (
     "heart_cardiomegaly",
     "great_vessel_atherosclerosis",
     0.9,
 )
-LOSSES: dict[str, str | None] = {"class loss": None, "class + mask loss": "published"}
+LOSSES = {"class loss": CLASS, "class + mask loss": MASK}
 METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
 PAPER = {  # probability above the label's mean, relative to it: of the heavy, of the thin
     "class loss": {"heavy": 1.70, "thin": 1.08},
@@ -67,8 +66,8 @@ def run(
     """Train with either loss, measure fat in the test scans, and set scores against it."""
     chests, label = _case(data, out, scale, jobs, on_progress)
     nets = {
-        name: axialnet(chests, loss, jobs=jobs, on_progress=on_progress)
-        for name, loss in LOSSES.items()
+        name: axialnet(chests, aim, jobs=jobs, on_progress=on_progress)
+        for name, aim in LOSSES.items()
     }
     numbers = some_scans(len(chests.cases["test"]))
     cases = [chests.cases["test"][number] for number in numbers]
@@ -98,10 +97,13 @@ def run(
 def _case(
     data: Path, out: Path, scale: Scale, jobs: int, on_progress: OnProgress
 ) -> tuple[Study, str]:
-    if any(data.rglob(rad_chestct.TABLES["train"])):
-        return study(data, out, scale, jobs=jobs, on_progress=on_progress), PAPER_LABEL
-    planted = fat_study(
-        data, out, scale, SIMULATED_LABEL, STRENGTH, jobs=jobs, on_progress=on_progress
+    """The study, and the label that fat may stand in for."""
+    chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
+    if chests.of_paper:
+        return chests, PAPER_LABEL
+    folder = data / f"{scale.chests}-chests-with-fat"
+    planted = with_fat(
+        chests, folder, scale, SIMULATED_LABEL, STRENGTH, jobs=jobs, on_progress=on_progress
     )
     return planted, SIMULATED_LABEL
 
@@ -151,7 +153,7 @@ def _draw(
 ) -> None:
     """The maps of both networks for both patients, and below every score against fat."""
     panel_mm = TWO_COLUMNS_MM / 4.35
-    heights_mm = [2 * (panel_mm * HEIGHT_OF_WIDTH + 3) + 9, 52]
+    heights_mm = [2 * (panel_mm * HEIGHT_OF_WIDTH + 3) + 4, 50]
     with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=sum(heights_mm)) as figure:
         above, below = figure.subfigures(2, 1, height_ratios=heights_mm, squeeze=False).flat
         _draw_maps(above, nets, cases, label, patients, fat)

@@ -24,7 +24,7 @@ from hirescam.drawing.scan_panel import (
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
-from hirescam.experiments.evidence import PLACES, Evidence, gather, organs_for
+from hirescam.experiments.evidence import PLACES, POINTS, Evidence, gather, organs_for
 from hirescam.experiments.looking import look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
 from hirescam.experiments.study import Scale, study
@@ -32,7 +32,7 @@ from hirescam.experiments.tables import Table, write_table
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 SHOWN = 3  # of each of the first two stories
 METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM"}
 STORIES = {  # whether Grad-CAM, and HiResCAM, points where the label cannot lie
@@ -74,7 +74,7 @@ def run(
         for scan, label in chosen
         for method in METHOD_NAMES
     ]
-    notes = [_what_points_means(), chests.told]
+    notes = [f"{POINTS} {PREDICTED}", chests.told]
     if examples:
         _draw(out / "fig5", net, cases, list(shown.values()), seen)
         write_table(
@@ -152,10 +152,3 @@ def _draw(
 
 def _shares(seen: Evidence, scan: int, method: int, label: int) -> list[float]:
     return seen.shares[scan, method, label].tolist()
-
-
-def _what_points_means() -> str:
-    return (
-        f"A map points at the place that holds most of its positive evidence, where all organs "
-        f"in which the label can lie count as one place. {PREDICTED}"
-    )

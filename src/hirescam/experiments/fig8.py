@@ -23,7 +23,7 @@ from hirescam.organs.steps import Mask, keep_steps
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 SHOWN = 3
 OURS = "ours: lungs by side"
 STEP_COLOUR = "#A9B8CC"

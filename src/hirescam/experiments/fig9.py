@@ -28,7 +28,7 @@ from hirescam.organs.segment import segment_organs
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,))
+FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 METHODS = {"robust": "ours", "published": "published"}
 PAPER_FAILED = {"published": 0.04}
 SHOWN, ACROSS = 12, 6

@@ -19,17 +19,26 @@ Grid = Float[Tensor, "1 1 slice row column"]
 def filled_from_around(
     voxels: Shaped[np.ndarray, "slice row column"],
     hidden: Bool[np.ndarray, "slice row column"],
+    *,
+    rim: int = 0,
 ) -> Shaped[np.ndarray, "slice row column"]:
-    """The same voxels, with those that are `hidden` made up from their surroundings."""
-    if not hidden.any() or hidden.all():
-        return voxels.copy()
-    (found,) = ndimage.find_objects(hidden.astype(np.uint8))
-    box = tuple(slice(max(side.start - _AROUND, 0), side.stop + _AROUND) for side in found)
-    values = torch.from_numpy(np.ascontiguousarray(voxels[box]))[None, None].float()
-    known = torch.from_numpy(np.ascontiguousarray(~hidden[box]))[None, None]
+    """The same voxels, with those that are `hidden` made up from their surroundings.
+
+    So are those up to `rim` voxels from them.
+    """
     filled = voxels.copy()
-    made_up = _without_gaps(values, known)[0, 0].numpy()[hidden[box]]
-    filled[box][hidden[box]] = np.rint(made_up) if voxels.dtype.kind == "i" else made_up
+    if not hidden.any():
+        return filled
+    (found,) = ndimage.find_objects(hidden.view(np.uint8))
+    box = tuple(
+        slice(max(side.start - _AROUND - rim, 0), side.stop + _AROUND + rim) for side in found
+    )
+    gap = ndimage.binary_dilation(hidden[box], iterations=rim) if rim else hidden[box]
+    if gap.all():
+        return filled
+    values = torch.from_numpy(voxels[box].astype(np.float32))[None, None]
+    made_up = _without_gaps(values, torch.from_numpy(~gap)[None, None])[0, 0].numpy()[gap]
+    filled[box][gap] = np.rint(made_up) if voxels.dtype.kind == "i" else made_up
     return filled
 
 

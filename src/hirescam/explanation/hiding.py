@@ -10,7 +10,6 @@ from enum import StrEnum
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from scipy import ndimage
 
 from hirescam.ct.prepare import Preparation, network_input, place_codes
 from hirescam.ct.volume import Volume
@@ -123,8 +122,8 @@ def without_organ(
     codes = Volume((organs.codes == code).astype(np.int16), organs.affine)
     mask = place_codes(codes, preparation).voxels > 0
     rim = max(1, round(_RIM_MM / min(placed.spacing_mm)))
-    wider = ndimage.binary_dilation(mask, iterations=rim)
-    return Volume(filled_from_around(placed.voxels, wider), placed.affine, placed.repairs)
+    voxels = filled_from_around(placed.voxels, mask, rim=rim)
+    return Volume(voxels, placed.affine, placed.repairs)
 
 
 def _present(organs: OrganMasks | None, organ: str) -> OrganMasks:

@@ -14,7 +14,7 @@ from make_explanation import CELLS, explanation
 
 LABELS = ("lung_nodule", "heart_cabg", "lung_cyst")
 PEAKS = ((0, 1, 1), (2, 1, 0), (3, 2, 1))
-REPORT = "There is a small nodule in the right upper lobe. Status post CABG. No cyst."
+REPORT = "There is a small nodule in the right upper lobe. Status post CABG. No pulmonary cyst."
 
 
 def found_case(*, scale=1.0):

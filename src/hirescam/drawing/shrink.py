@@ -15,7 +15,9 @@ def shrink(
     most: int,
     *,
     mean: bool = True,
-) -> tuple[Shaped[np.ndarray, "slice row column"], Float64[np.ndarray, "4 4"]]:
+) -> tuple[
+    Shaped[np.ndarray, "fewer_slice fewer_row fewer_column"], Float64[np.ndarray, "4 4"]
+]:
     """At most `most` voxels, each the mean over a block of old ones, nearly a cube.
 
     Without `mean` each is the one at its block's middle, for codes that never mix.

@@ -57,19 +57,19 @@ def kill(started):
 
 
 @contextmanager
-def joined(address):
+def joined(first, address):
     """One more node of a cluster, once that answers and has taken it in."""
-    wait_for_cores(address, 1)
+    wait_for_cores(address, 1, first)
     with node(f"--address={address}") as second:
-        wait_for_cores(address, 2)
+        wait_for_cores(address, 2, first, second)
         yield second
 
 
-def wait_for_cores(address, cores, *, seconds=150):
+def wait_for_cores(address, cores, *nodes, seconds=120):
     """Wait until a cluster has so many; a node takes some seconds to come up."""
     count = "import ray, sys; ray.init(sys.argv[1]); print(ray.cluster_resources()['CPU'])"
     patience = time.monotonic() + seconds
-    while time.monotonic() < patience:
+    while time.monotonic() < patience and all(each.poll() is None for each in nodes):
         asked = subprocess.run(
             [sys.executable, "-c", count, address], capture_output=True, text=True, check=False
         )
@@ -85,8 +85,8 @@ def test_a_cluster_that_loses_a_node_ends_with_the_same_bytes(tmp_path):
     head = ("--head", f"--port={port}", "--include-dashboard=false")
     with (
         tempfile.TemporaryDirectory() as short,  # as the names of sockets must be
-        node(*head, f"--temp-dir={short}"),
-        joined(address) as second,
+        node(*head, f"--temp-dir={short}") as first,
+        joined(first, address) as second,
     ):
 
         def lose_a_node(tally):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hirescam.errors import ReadError, WriteError
+from hirescam.training import loop
 from hirescam.training.resume import Progress, load_state, save_state
 from hirescam.training.train import train
 from make_cases import small_config, train_in_process, write_cases
@@ -96,6 +97,25 @@ def test_a_run_stopped_within_an_epoch_goes_on_in_the_middle_of_it(table, undist
     with pytest.raises(Stop):
         train(small_config(table), out, on_progress=stop)
     assert load_state(out / "last.checkpoint")["progress"]["scans"] == 1
+    train(small_config(table), out, resume=True)
+    assert_same(out, undisturbed)
+
+
+@pytest.mark.parametrize("moment", ["validate", "save_model"])
+def test_a_run_stopped_in_validation_or_after_it_repeats_no_step_and_no_row(
+    table, undisturbed, monkeypatch, moment
+):
+    """The epoch's row is in the log already when its best model is saved."""
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    out = table.parent / f"stopped-{moment}"
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, moment, stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(small_config(table), out)
+    assert load_state(out / "last.checkpoint")["progress"]["scans"] == 5
     train(small_config(table), out, resume=True)
     assert_same(out, undisturbed)
 

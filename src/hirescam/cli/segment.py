@@ -24,6 +24,7 @@ from hirescam.errors import HirescamError
 
 if TYPE_CHECKING:
     from hirescam.ct.volume import Volume
+    from hirescam.export.dicom.source import SourceSeries
 
 
 class Method(StrEnum):
@@ -51,6 +52,10 @@ def run(
     preview: Annotated[
         Path | None, Option(help="draw the organs too: .png file for one scan, folder for many")
     ] = None,
+    dicom: Annotated[
+        bool,
+        Option("--dicom", help="write a DICOM Segmentation, which names the patient, beside"),
+    ] = False,
     series: SeriesOption = None,
     on_bad_geometry: OnBadGeometryOption = OnBadGeometry.error,
     assume_hu: AssumeHuOption = False,
@@ -72,7 +77,8 @@ def run(
         for number, job in enumerate(jobs, start=1):
             step(f"segmenting {job.scan.name} ({number} of {len(jobs)})")
             try:
-                results[str(job.out)] = _segment(job, reading, method.value, table)
+                source = _source(job, series) if dicom else None
+                results[str(job.out)] = _segment(job, reading, method.value, table, source)
             except HirescamError as error:
                 failures[job.scan.name] = str(error)
             except Exception as error:
@@ -88,11 +94,15 @@ def run(
 
 
 def _segment(
-    job: Job, read: Callable[[Path], "Volume"], method: str, table: str | None
+    job: Job,
+    read: Callable[[Path], "Volume"],
+    method: str,
+    table: str | None,
+    source: "SourceSeries | None",
 ) -> dict[str, Any]:
     """Read, segment and write one scan; its record."""
     from hirescam.organs.external import import_organs
-    from hirescam.organs.files import organ_record, save_organs
+    from hirescam.organs.files import json_beside, organ_record, save_organs
     from hirescam.organs.segment import segment_organs
     from hirescam.organs.steps import keep_steps
 
@@ -104,11 +114,23 @@ def _segment(
     else:
         masks = segment_organs(volume, method, observe=observe)
     save_organs(masks, job.out)
+    if source is not None:
+        from hirescam.export.dicom.folder import write_organ_segmentation
+
+        path = json_beside(job.out).with_suffix(".dcm")
+        write_organ_segmentation(masks, volume, source, path)
     if job.preview:
         from hirescam.drawing.organs import write_preview
 
         write_preview(job.preview, volume, masks, kept)
     return organ_record(masks)
+
+
+def _source(job: Job, series: str | None) -> "SourceSeries":
+    """The series behind a scan, read before any work is done."""
+    from hirescam.export.dicom.source import read_source
+
+    return read_source(job.scan, series=series)
 
 
 def _unexpected(job: Job, error: Exception) -> str:

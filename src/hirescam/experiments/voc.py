@@ -51,7 +51,7 @@ QUICK = Scale(
     vgg_hidden=64,
     shown=2,
 )
-THRESHOLD_SAMPLE = 200  # training photographs on which a threshold of maps is chosen
+THRESHOLD_SAMPLE = 100  # training photographs on which a threshold of maps is chosen
 
 
 @dataclass(frozen=True, eq=False)

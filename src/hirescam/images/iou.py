@@ -47,11 +47,7 @@ def _at_thresholds(
     scaled: np.ndarray, mask: np.ndarray, known: np.ndarray, thresholds: np.ndarray
 ) -> Float[np.ndarray, "threshold"]:
     passed = np.searchsorted(thresholds, scaled, side="left")  # thresholds below each pixel
-    inside, outside = (_above(passed[known & part], len(thresholds)) for part in (mask, ~mask))
-    return inside / np.maximum((known & mask).sum() + outside, 1)
-
-
-def _above(passed: np.ndarray, count: int) -> np.ndarray:
-    """How many pixels lie above each threshold."""
-    histogram = np.bincount(passed, minlength=count + 1)
-    return histogram[::-1].cumsum()[::-1][1:]
+    steps = len(thresholds) + 1
+    counts = np.bincount((passed + steps * mask)[known], minlength=2 * steps)
+    outside, inside = counts.reshape(2, steps)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return inside[1:] / np.maximum(inside[0] + outside[1:], 1)

@@ -35,6 +35,7 @@ MOST_BYTES = 25_000_000
 """Of a report.html: what mail still takes."""
 _SCAN_VOXELS = (5_000_000, 2_500_000, 1_200_000, 600_000)  # the first that fits
 _SCAN = "scan"
+_TAGS = 4096  # bytes around the files, at most
 
 
 def write_living(
@@ -65,17 +66,19 @@ def living_page(
     rows: Sequence[Finding],
     scale: Scale,
     pictures: Pictures,
-    organs: OrganMasks | None,
+    masks: OrganMasks | None,
     words: Words | None,
 ) -> str:
     """The report with its viewer inside; without, if that was never built or cannot fit."""
-    plain = page(found, rows, scale, pictures)
+    told = {row["label"]: row["organs"] for row in summary["findings"]}
+    places = {label: organs["sentence"] for label, organs in told.items() if organs}
+    plain = page(found, rows, scale, pictures, places=places)
     if not browser.is_built():
         return plain
     frame = browser.script() + browser.style() + browser.shell()
-    room = MOST_BYTES - len(plain.encode()) - len(frame.encode())
-    files = inline_living(summary, found, rows, organs, words, most_bytes=room)
-    return page(found, rows, scale, pictures, files) if files else plain
+    room = MOST_BYTES - len(plain.encode()) - len(frame.encode()) - _TAGS
+    files = inline_living(summary, found, rows, masks, words, most_bytes=room)
+    return page(found, rows, scale, pictures, files, places=places) if files else plain
 
 
 def inline_living(

@@ -39,8 +39,13 @@ def page(
     scale: Scale,
     pictures: Pictures,
     files: Mapping[str, str] | None = None,
+    *,
+    places: Mapping[str, str] | None = None,
 ) -> str:
-    """The report of `rows`; with `files`, as `inline_living` gives them, there is a viewer."""
+    """The report of `rows`; with `files`, as `inline_living` gives them, there is a viewer.
+
+    `places` tells in a sentence where each label's evidence lies, where organs were found.
+    """
     orientation = found.placed.orientation
     scripts = {"search": browser.search(), **({"viewer": browser.script()} if files else {})}
     return _template().render(
@@ -54,6 +59,7 @@ def page(
         made_by=found.provenance,
         rows=rows,
         pictures=pictures,
+        places=places or {},
         box=slice_profile,
         profiles={
             row.label: slice_profile.slice_profile(

@@ -1,0 +1,73 @@
+"""The package is built with or without npm, and says which."""
+
+import importlib.util
+import shutil
+
+import pytest
+from hatchling.bridge.app import Application
+
+from hirescam.errors import HirescamError
+from hirescam.viewer import serve
+from make import REPO
+
+
+def hook(root):
+    """The build hook as hatchling makes it, for a source tree at `root`."""
+    spec = importlib.util.spec_from_file_location("hatch_build", REPO / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, module.ViewerBuild(
+        str(root), {}, None, None, str(root), "wheel", Application()
+    )
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """The sources of the viewer without what npm installs, and nothing built."""
+    if not (REPO / "web").is_dir():
+        pytest.skip("no web/ beside these tests: they run from a checkout")
+    shutil.copytree(
+        REPO / "web", tmp_path / "web", ignore=shutil.ignore_patterns("node_modules")
+    )
+    return tmp_path
+
+
+def test_without_npm_the_build_goes_on_and_says_so(tree, monkeypatch, capfd):
+    monkeypatch.setenv("PATH", "")
+    _, build = hook(tree)
+    build.initialize("standard", {})
+    assert "no npm here" in "".join(capfd.readouterr())
+
+
+def test_a_failing_npm_does_not_stop_the_build(tree, monkeypatch, capfd):
+    (tree / "bin").mkdir()
+    npm = tree / "bin" / "npm"
+    npm.write_text("#!/bin/sh\necho 'registry out of reach' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tree / 'bin'}:/bin:/usr/bin")
+    _, build = hook(tree)
+    build.initialize("standard", {})
+    assert "registry out of reach" in "".join(capfd.readouterr())
+
+
+def test_npm_is_not_called_where_the_script_is_newer_than_its_sources(tree, monkeypatch, capfd):
+    module, build = hook(tree)
+    script = tree / module.SCRIPT
+    script.parent.mkdir(parents=True)
+    script.write_text("built")
+    monkeypatch.setenv("PATH", "")
+    build.initialize("editable", {})
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_package_built_without_npm_refuses_to_show_with_its_cure(monkeypatch):
+    monkeypatch.setattr(serve, "is_built", lambda: False)
+    with pytest.raises(HirescamError, match=r"built without npm.* open report\.html"):
+        serve.serve((), on_ready=print)
+
+
+def test_a_port_that_is_taken_is_named(needs_script):
+    with serve._listening(0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(HirescamError, match=f"port {port} .* choose another"):
+            serve.serve((), port=port, on_ready=print)

@@ -1,6 +1,5 @@
 """Figures for print: one style, and each figure as a vector PDF and as a PNG."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from hirescam.ct.whole_file import whole_file
 
 ONE_COLUMN_MM, TWO_COLUMNS_MM = 89.0, 183.0
-RULE, SOFT = "#777777", "#555555"
+RULE = "#777777"
 _MM_PER_INCH = 25.4
 _WITHOUT_DATE: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None, "Creator": "hirescam", "Producer": None},
@@ -44,11 +43,6 @@ def headed(number: int, text: str) -> str:
 def readable(label: str) -> str:
     """A label's name as people write it."""
     return label.replace("_", " ").replace("nodulegr1cm", "nodule > 1 cm")
-
-
-def said(share: float) -> str:
-    """A share in percent; a dash where it is undefined."""
-    return "–" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def where_drawn(name: str, *more: str) -> str:

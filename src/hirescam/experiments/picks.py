@@ -14,6 +14,11 @@ Pair = tuple[int, int]
 MOST_SCANS = 300
 """Whose maps are looked into one by one; more would tell little more and take hours."""
 
+PREDICTED = (
+    "A label is predicted from the probability on which sensitivity and specificity add up to "
+    "most on validation scans."
+)
+
 
 def some_scans(count: int, most: int = MOST_SCANS) -> list[int]:
     """At most so many of `count` scans, drawn by chance and always the same."""
@@ -36,12 +41,6 @@ def kinds(test: Outcomes, valid: Outcomes) -> dict[str, Bool[np.ndarray, "scan l
         "false positive": said & absent,
         "false negative": ~said & present,
     }
-
-
-PREDICTED = (
-    "A label is predicted from the probability on which sensitivity and specificity add up to "
-    "most on validation scans."
-)
 
 
 def pairs(which: Bool[np.ndarray, "scan label"]) -> list[Pair]:

@@ -16,6 +16,7 @@ from hirescam.cohort.explaining import explaining
 from hirescam.cohort.manifest import read_manifest, with_organs
 from hirescam.cohort.run import run_cohort
 from hirescam.drawing.record import summary_schema
+from hirescam.errors import TargetError
 from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
@@ -101,3 +102,8 @@ def test_pages_and_organs_come_when_asked_for(home, explained):
     run_cohort(step, good, home / "paged", Here())
     made = contents(home / "paged/cases/good")
     assert {"report.html", "organs.nii.gz", "pictures/lung_cyst.png"} <= set(made)
+
+
+def test_labels_of_another_model_are_refused_before_anything_is_done(home):
+    with pytest.raises(TargetError, match="no label 'lung_cysts'"):
+        explaining(home / "small.model", labels=("lung_cyst", "lung_cysts"))

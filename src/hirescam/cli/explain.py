@@ -105,6 +105,8 @@ def run(
     keep_older: KeepOlderOption = False,
 ) -> None:
     """Read one scan, run one model, write one folder; or so for each scan of a cohort."""
+    if (scan is None) == (cohort is None):
+        raise BadParameter("give either a scan, or many with --cohort")
     if cohort is not None:
         from hirescam.cohort.explaining import explaining
         from hirescam.cohort.manifest import read_manifest, with_organs
@@ -132,8 +134,7 @@ def run(
             entries = with_organs(entries, Path(organs))
         tell(run_over(work, entries, out, how, overwrite=overwrite), out, as_json=as_json)
         return
-    if scan is None:
-        raise BadParameter("give a scan, or many with --cohort")
+    assert scan is not None, "or there is a cohort"
     with steps() as step:
         step("reading the scan")
         import hirescam

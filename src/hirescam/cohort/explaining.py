@@ -11,7 +11,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.reading import STRICT, Reading
 from hirescam.ct.volume import Volume
 from hirescam.drawing.summary import write_summary
-from hirescam.errors import ModelError
+from hirescam.errors import ModelError, TargetError
 from hirescam.explanation import Geometry, Method, explain, hide_organ
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model
@@ -90,8 +90,18 @@ class Explaining:
 
 
 def explaining(model: Path, **options: Any) -> Explaining:
-    """The step for a model file, which is read once to see that it is one."""
-    return Explaining(model.absolute(), load_model(model).sha256, **options)
+    """The step for a model file, which is read once to see that it is one.
+
+    Raises `ModelError` if it is none, `TargetError` for labels that it does not have.
+    """
+    loaded = load_model(model)
+    step = Explaining(model.absolute(), loaded.sha256, **options)
+    unknown = [label for label in step.labels or () if label not in loaded.labels]
+    if unknown:
+        raise TargetError(
+            f"{model.name} has no label {unknown[0]!r}: choose from {', '.join(loaded.labels)}"
+        )
+    return step
 
 
 def _organs(entry: Entry, volume: Volume) -> OrganMasks:

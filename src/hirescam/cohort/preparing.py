@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hirescam.anatomy import ORGANS
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.reading import STRICT
 from hirescam.errors import HirescamError
@@ -19,6 +20,7 @@ from hirescam.training.datasets.cases import Case, Cases
 from hirescam.training.prepared import Grid, grid_of, prepare
 
 PREPARED = "prepared.json"
+_NOTHING_KNOWN = np.zeros(0, np.float32), np.zeros((0, len(ORGANS)), bool)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,11 @@ class Preparing:
 
     def __call__(self, entry: Entry, folder: Path) -> None:
         """Write the scan's organs, named after it, and where the cache holds the rest."""
-        organs = entry.organs or _segmented(entry, folder)
+        volume = STRICT.read(entry)
+        organs = entry.organs or save_organs(
+            segment_organs(volume),
+            folder / f"{entry.id}.nii.gz",  # the name that `organs` of a recipe looks for
+        )
         case = Case(entry.id, entry.path, *_NOTHING_KNOWN, organs=organs)
         files = prepare(case, self.grid, self.cache, with_organs=True)
         assert files.organs is not None, "prepared with organs"
@@ -67,11 +73,3 @@ def preparing(cache: Path, *, model: Path | None, recipe: Path | None) -> Prepar
     config = TrainConfig.read(recipe)
     untrained = drawn_model(config, Cases({}, {"train": ()}))
     return Preparing(grid(config, untrained), cache.absolute())
-
-
-_NOTHING_KNOWN = np.zeros(0, np.float32), np.zeros((0, 3), bool)
-
-
-def _segmented(entry: Entry, folder: Path) -> Path:
-    """Masks named after their scan, as `organs` of a recipe looks for them."""
-    return save_organs(segment_organs(STRICT.read(entry)), folder / f"{entry.id}.nii.gz")

@@ -8,10 +8,9 @@ CHESTS = 7  # at least one in each split
 
 
 @pytest.fixture(scope="module")
-def tabled(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("table1")
+def tabled(chests, tmp_path_factory):
     scale = table1.Scale(chests=CHESTS, epochs=1, seeds=(0,))
-    return table1.run(folder / "data", folder / "out", scale=scale)
+    return table1.run(chests, tmp_path_factory.mktemp("table1"), scale=scale)
 
 
 def test_table_1_has_the_papers_rows_beside_the_papers_numbers(tabled):

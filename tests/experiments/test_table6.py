@@ -16,13 +16,13 @@ SOME = {kind: table6.PAPER[kind] for kind in (("nearest", True), ("centre", Fals
 
 
 @pytest.fixture(scope="module")
-def tabled(tmp_path_factory):
+def tabled(chests, tmp_path_factory):
     """Two of the eight rows: the others only take as long again."""
     folder = tmp_path_factory.mktemp("table6")
     scale = table6.Scale(chests=CHESTS, epochs=1, seeds=(0,), further=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table6, "PAPER", SOME)
-        return folder, table6.run(folder / "data", folder / "out", scale=scale)
+        return folder, table6.run(chests, folder, scale=scale)
 
 
 def test_table_6_has_kinds_of_masks_beside_the_papers_numbers(tabled):
@@ -35,8 +35,8 @@ def test_table_6_has_kinds_of_masks_beside_the_papers_numbers(tabled):
     assert all(0 <= row["organ_iou"] <= 1 for row in rows)
 
 
-def test_organs_are_found_once_for_all_kinds_of_masks(tabled):
-    scans = list(tabled[0].rglob("organs/*.nii.gz"))
+def test_organs_are_found_once_for_all_kinds_of_masks(tabled, chests):
+    scans = list(chests.rglob("cache/organs/*.nii.gz"))
     assert 0 < len(scans) <= CHESTS
 
 

@@ -1,7 +1,8 @@
-"""Organ masks on real scans: accuracy beside references, volumes, verdicts, time and memory.
+"""Organ masks: accuracy on real scans, lesions kept in simulated ones, time and memory.
 
-Needs research data that is not part of this repository: name its folder in $HIRESCAM_DATA.
-`python benchmarks/organs.py accuracy` or `speed` runs one half alone.
+Real scans are research data that is not part of this repository: name their folder in
+$HIRESCAM_DATA. `python benchmarks/organs.py accuracy`, `lesions` or `speed` runs one part
+alone; `lesions` needs no data.
 """
 
 import os
@@ -25,6 +26,7 @@ from hirescam.organs.label_nifti import read_label_nifti
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.published import dark_lungs
 from hirescam.organs.segment import segment_organs
+from hirescam.simulate.chest import simulate
 
 METHODS = ("published", "robust")
 LUNGS = ("right_lung", "left_lung")
@@ -54,6 +56,10 @@ REFERENCES = (
     ),
 )
 WITHOUT_REFERENCE = ("fuzun", "ibsi/nifti/image/phantom.nii.gz", "abdomen/example_ct.nii.gz")
+LESIONS = ("lung_nodule", "lung_mass", "lung_consolidation", "lung_pleural_effusion")
+LESION_SEEDS = range(100, 130)
+LESION_SPACINGS_MM = ((3.0, 3.0, 3.0), (1.5, 2.0, 2.0), (5.0, 1.5, 1.5))  # one after the other
+ENOUGH = 0.95
 FULL_SIZE, FULL_MM = (402, 420, 420), 0.8
 
 
@@ -123,6 +129,31 @@ def compared(scan, truth, structures, found):
         if organs == ("mediastinum",):
             cells = ["–", cells[1], "–", "–"]
         yield scan, name, *cells
+
+
+def lesions() -> None:
+    """How much of each simulated lesion lies in the masks of the lungs that it is in."""
+    print(f"\n## Lesions of {len(LESION_SEEDS)} simulated chests each\n")
+    rows = []
+    for lesion in LESIONS:
+        shares = np.array([kept(lesion, seed) for seed in LESION_SEEDS])
+        worst = ", ".join(
+            f"{seed}: {share:.2f}"
+            for seed, share in zip(LESION_SEEDS, shares, strict=True)
+            if share < ENOUGH
+        )
+        enough = f"{(shares >= ENOUGH).sum()} of {len(shares)}"
+        rows.append((lesion, enough, f"{shares.mean():.3f}", f"{shares.min():.3f}", worst))
+    table(("lesion", f"at least {ENOUGH:.0%} kept", "mean", "least", "seeds with less"), rows)
+
+
+def kept(finding: str, seed: int) -> float:
+    spacing_mm = LESION_SPACINGS_MM[seed % len(LESION_SPACINGS_MM)]
+    ill = simulate(seed, findings=[finding], spacing_mm=spacing_mm)
+    masks, lesion = segment_organs(ill.volume), ill.masks[finding]
+    own = [side for side in LUNGS if ill.sides[finding] in (side.removesuffix("_lung"), "both")]
+    inside = np.logical_or.reduce([masks.mask(side) for side in own])
+    return float((inside & lesion).sum() / lesion.sum())
 
 
 def speed(data: Path) -> None:
@@ -197,18 +228,22 @@ def slow_codes(hu: np.ndarray) -> np.ndarray:
     return np.where(lungs == 1, halves, codes)
 
 
-def main(part: str = "both", method: str = "") -> None:
+def main(part: str = "all", method: str = "") -> None:
     root = os.environ.get("HIRESCAM_DATA", Path(__file__).parents[2] / "shared" / "data")
     data = Path(root) / "ct"
+    if part in ("lesions", "all"):
+        lesions()
+    if part == "lesions":
+        return
     if not data.is_dir():
         raise SystemExit("no real scans here: name their folder in $HIRESCAM_DATA")
     if part == "growth":
         scan = full_size(data)
         print(growth_mib(partial(segment_organs, scan, method)))
         return
-    for name, half in (("accuracy", accuracy), ("speed", speed)):
-        if part in (name, "both"):
-            half(data)
+    for name, measure in (("accuracy", accuracy), ("speed", speed)):
+        if part in (name, "all"):
+            measure(data)
 
 
 if __name__ == "__main__":

@@ -39,13 +39,15 @@ def lung_pieces(hu: Field, air: Mask, free_hu: float) -> Mask:
 
 
 def _beside_the_largest(pieces: Mask) -> Mask:
-    """Without what lies lower than nearly all of the largest piece: bowel, not lung."""
+    """Without what lies lower than nearly all of the largest piece, as bowel, or behind all."""
     if not pieces.any():
         return pieces
-    deepest = np.quantile(np.nonzero(largest(pieces))[0], _LOWEST)
+    down, back, _ = np.nonzero(largest(pieces))
+    deepest, rearmost = np.quantile(down, _LOWEST), back.max()
     labels = cc3d.connected_components(pieces, connectivity=6)
     boxes = cc3d.statistics(labels)["bounding_boxes"][1:]
-    keep = np.array([False, *(box[0].start <= deepest for box in boxes)])
+    beside = (box[0].start <= deepest and box[1].start <= rearmost for box in boxes)
+    keep = np.array([False, *beside])
     return keep[labels]
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from hirescam.errors import ReadError
 from hirescam.images.fit import fit
-from hirescam.images.measure import Judged
+from hirescam.images.measure import Judged, evidence_outside
 from hirescam.images.networks import flattened
 from hirescam.images.parts import Part
 from hirescam.images.photographs import Photograph
@@ -130,6 +130,15 @@ def test_the_mask_loss_keeps_evidence_for_the_sky_above(trained):
     x, _, sky = skies(32, seed=1)
     assert outside(trained[None], x[sky]) > 0.4
     assert outside(trained["present"], x[sky]) < 0.15
+
+
+def test_evidence_outside_is_that_of_shown_classes(trained):
+    x, _, sky = skies(32, seed=1)
+    photographs = [in_memory(number, shown) for number, shown in enumerate(sky)]
+    part = Part(photographs, lambda order: iter(torch.split(x[list(order)], 5)))
+    allowed = allowed_places({"sky": [Box(bottom=0.5)]}, ["sky"], np.ones((32, 1)), (4, 4))
+    found = evidence_outside(trained[None], part, torch.from_numpy(allowed))
+    assert found == pytest.approx(outside(trained[None], x[sky]))
 
 
 def test_and_its_scores_lose_less_when_the_mark_below_is_taken_away(trained):

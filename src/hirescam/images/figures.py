@@ -46,7 +46,7 @@ def draw_epochs(rows: Sequence[Row], path: Path) -> None:
                 )
             axes.set_title(network)
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.set_xlim(0.5, len(own) + 0.5)
         panels[0].set_ylim(0, None)
         panels[0].set_ylabel("IoU of HiResCAM with the object")

@@ -9,7 +9,12 @@ from .ct.volume import reorient as reorient
 from .drawing.summary import write_summary as write_summary
 from .errors import HirescamError as HirescamError
 from .explanation import Explanation as Explanation
+from .explanation import HiddenOrgan as HiddenOrgan
+from .explanation import OrganShares as OrganShares
 from .explanation import explain as explain
+from .explanation import hide_organ as hide_organ
+from .export.dicom.folder import write_dicom as write_dicom
+from .export.dicom.source import read_source as read_source
 from .methods.guarantee import Guarantee as Guarantee
 from .methods.guarantee import audit as audit
 from .models.accelerate import accelerate as accelerate

@@ -4,7 +4,8 @@ import { at, spacing } from "./affine.js";
 
 const INT16 = 4;  // as NIfTI counts types
 
-// At most `longest` voxels a side, each the mean of a patch in a plane of the scan.
+// At most `longest` voxels a side, each the mean of a patch in a plane of the scan; a grid that
+// has no values yet gives its box alone.
 export function coarseFile({ shape: size, affine, values }, longest, NVImage) {
   const shape = size.map((count) => Math.min(count, longest));
   const step = size.map((count, axis) => count / shape[axis]);
@@ -15,9 +16,12 @@ export function coarseFile({ shape: size, affine, values }, longest, NVImage) {
   const turned = wider.flatMap(([slice, row, column, origin]) => [column, row, slice, origin]);
   const bytes = NVImage.createNiftiArray(
     shape.toReversed(), spacing({ affine: wider }).toReversed(), turned, INT16,
-    patchMeans(values, size, shape, step));
+    values ? patchMeans(values, size, shape, step) : stairs(shape[0] * shape[1] * shape[2]));
   return new File([bytes], "scan.nii");
 }
+
+// NiiVue warns of a volume that is the same everywhere.
+const stairs = (length) => Int16Array.from({ length }, (_, step) => step);
 
 function patchMeans(values, [, rows, columns], shape, step) {
   const means = new Int16Array(shape[0] * shape[1] * shape[2]);

@@ -30,7 +30,8 @@ async function start() {
   state.case = page.cases.length > 1 ? name : "";
   page.case = await openCase(offline ? inlined() : served(folder));
   page.other = beside && await openCase(served(beside));
-  [page.scan, page.organs] = await Promise.all([page.case.scan(), page.case.organs()]);
+  page.loading = page.case.scan();
+  const organs = page.case.organs();
   byId("viewer").hidden = false;
   viewing(true);
   if (offline) setUpReport();
@@ -38,6 +39,7 @@ async function start() {
   byId("viewer").page = page;  // for those who script it, our tests among them
   page.list = listFindings(page.case.summary.findings, choose);
   page.first = await openView("first");
+  page.organs = await organs;
   await besides();
   await choose(page.case.findings.has(state.finding) ? state.finding : firstLabel(), placeOf(state.at));
   byId("viewer").dataset.ready = Math.round(performance.now());
@@ -57,7 +59,8 @@ function setUpReport() {
 const firstLabel = () => page.case.summary.findings[0].label;
 
 const openView = (name) =>
-  createView(byId(`view-${name}`), page.scan, page.case.scene.colours, moved);
+  createView(
+    byId(`view-${name}`), page.case.scene.scan, page.loading, page.case.scene.colours, moved);
 
 const views = () => [page.first, page.second].filter(Boolean);
 
@@ -105,7 +108,7 @@ function captions(label, beside) {
 
 function outline() {
   const allowed = page.case.scene.allowed[state.finding] ?? [];
-  const regions = regionsOf(page.scan, page.organs, page.map, allowed);
+  const regions = regionsOf(page.case.scene.scan, page.organs, page.map, allowed);
   for (const view of views()) view.outline(state.outlines === "on" ? regions : []);
 }
 

@@ -23,15 +23,16 @@ const THROUGH = [2, 1, 0];  // the patient's axis that each plane is a step of
 const NO_MAP = { shape: [1, 1, 1], values: new Float32Array(1) };
 const BOX_ONLY = 2;
 
-export async function createPlanes(canvas, paper, scan, colours, onMove) {
+// `place` is the scan's grid; its values come with `loading` while NiiVue gets ready.
+export async function createPlanes(canvas, paper, place, loading, colours, onMove) {
   steer(canvas, (plane, steps) => onMove(stepped(plane, steps)));
-  const { nv, draw } = await attach(canvas, scan, BOX_ONLY, TILES, {}, { crosshairWidth: 0 });
+  const { nv, draw } = await attach(canvas, place, BOX_ONLY, TILES, {}, { crosshairWidth: 0 });
   const { gl } = nv;
   nv.setCustomSliceShader(SLICE_SHADER);
-  const scanOnCard = scanTexture(gl, scan);
+  const scanOnCard = scanTexture(gl, await loading);
   const toMm = fracToMm(nv);
   const fromMm = inverse(toMm);
-  const finest = Math.min(...spacing(scan));
+  const finest = Math.min(...spacing(place));
   let [map, mapOnCard, look, regions] = [null, mapTexture(gl, NO_MAP, 1), {}, []];
 
   function setUniforms() {
@@ -45,7 +46,7 @@ export async function createPlanes(canvas, paper, scan, colours, onMove) {
     gl.uniform1f(uniforms.threshold, look.threshold);
     gl.uniform3fv(uniforms.raised, colours.raised);
     gl.uniform3fv(uniforms.lowered, colours.lowered);
-    gl.uniformMatrix4fv(uniforms.mmToScan, false, columnMajor(toTexture(scan)));
+    gl.uniformMatrix4fv(uniforms.mmToScan, false, columnMajor(toTexture(place)));
     if (map) gl.uniformMatrix4fv(uniforms.mmToMap, false, columnMajor(toTexture(map)));
   }
 

@@ -3,9 +3,9 @@
 import { createPlanes } from "./planes.js";
 import { createSolid } from "./solid.js";
 
-export async function createView(figure, scan, colours, onMove) {
+export async function createView(figure, place, loading, colours, onMove) {
   const [flat, paper, round] = figure.querySelectorAll("canvas");
-  const planes = await createPlanes(flat, paper, scan, colours, onMove);
+  const planes = await createPlanes(flat, paper, place, loading, colours, onMove);
   const parts = [planes];
   const now = {};  // the last of each, for the solid that comes late
   let closed = false;
@@ -23,7 +23,7 @@ export async function createView(figure, scan, colours, onMove) {
     outline: planes.outline,
     fit: planes.fit,
     async addSolid() {
-      const solid = await createSolid(round, scan, colours);
+      const solid = await createSolid(round, await loading, colours);
       if (closed) return solid.close();
       for (const name of ["show", "style", "moveTo", "draw"]) solid[name](...now[name]);
       parts.push(solid);

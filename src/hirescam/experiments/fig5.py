@@ -59,7 +59,10 @@ def run(
     seen = gather(net.model, cases, net.folder / "evidence", on_progress=on_progress)
     right = kinds(net.test, net.valid)["true positive"][numbers]
     stories = _stories(seen, right)
-    shown = {story: varied(_ranked(seen, stories[story]), SHOWN) for story in list(STORIES)[:2]}
+    shown = {
+        story: varied(_ranked(seen, story, stories[story]), SHOWN)
+        for story in list(STORIES)[:2]
+    }
     probabilities = net.test.probabilities[numbers]
     examples = [
         {
@@ -97,10 +100,14 @@ def _stories(
     }
 
 
-def _ranked(seen: Evidence, which: Bool[np.ndarray, "scan label"]) -> list[Pair]:
-    """The clearest first: the more of HiResCAM's evidence lies inside, the better."""
-    inside = seen.inside[:, METHODS.index("hirescam")]
-    return sorted(pairs(which), key=lambda pair: -inside[pair])
+def _ranked(seen: Evidence, story: str, which: Bool[np.ndarray, "scan label"]) -> list[Pair]:
+    """The clearest first: where the maps differ most, or where both are most inside."""
+    hirescam, gradcam = (
+        seen.inside[:, METHODS.index(name)] for name in ("hirescam", "gradcam")
+    )
+    same = len(set(STORIES[story])) == 1
+    clear = np.minimum(hirescam, gradcam) if same else np.abs(hirescam - gradcam)
+    return sorted(pairs(which), key=lambda pair: -clear[pair])
 
 
 def _counts(stories: dict[str, Bool[np.ndarray, "scan label"]]) -> list[Row]:

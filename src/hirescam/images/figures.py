@@ -50,7 +50,8 @@ def draw_epochs(rows: Sequence[Row], path: Path) -> None:
             axes.set_xlim(0.5, len(own) + 0.5)
         panels[0].set_ylim(0, None)
         panels[0].set_ylabel("IoU of HiResCAM with the object")
-        panels[0].legend()
+        handles = panels[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside upper right", ncols=len(COUNTS))
 
 
 def draw_gallery(examples: Sequence[Example], path: Path) -> None:

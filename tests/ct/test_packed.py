@@ -48,9 +48,7 @@ def test_what_is_not_asked_for_is_not_read(path, tmp_path):
     packed = blosc2.open(path)
     damaged.write_bytes(_with_other_byte(path, packed.schunk.get_chunk(6)))
     read_packed(damaged, slices=slice(6))
-    with pytest.raises(
-        ReadError, match=r"slice 6 is not what was written\): delete it"
-    ):
+    with pytest.raises(ReadError, match=r"slice 6 is not what was written\): delete it"):
         read_packed(damaged, slices=slice(6, 7))
 
 

@@ -4,18 +4,14 @@ So an ImageNet state dict loads as it is, without torchvision. He et al., "Deep 
 learning for image recognition", CVPR 2016.
 """
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hirescam.ct.grid import Window
-from hirescam.errors import ModelError
+from hirescam.models.pretrained import fetch_weights, fill, read_weights
 
 IMAGENET_RESNET18_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
@@ -129,35 +125,6 @@ def load_imagenet(trunk: ResNetTrunk, path: str | Path | None = None) -> None:
     The download is checked against the hash in its name. Files are read as tensors only: no
     code in them can run.
     """
-    source = IMAGENET_RESNET18_URL if path is None else Path(path).name
-    try:
-        weights = _downloaded() if path is None else _read_tensors(Path(path))
-    except (OSError, RuntimeError, pickle.UnpicklingError, SafetensorError) as error:
-        raise ModelError(
-            f"no weights could be read from {source} ({_first_line(error)}): give the path of "
-            f"torchvision's ResNet-18 state dict, .pth or .safetensors"
-        ) from error
+    weights = fetch_weights(IMAGENET_RESNET18_URL) if path is None else read_weights(Path(path))
     kept = {name: value for name, value in weights.items() if not name.startswith("fc.")}
-    try:
-        trunk.load_state_dict(kept)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{source} does not fit this trunk, expected torchvision's ResNet-18 state dict: "
-            f"{_first_line(error)}"
-        ) from error
-
-
-def _downloaded() -> dict[str, Tensor]:
-    return torch.hub.load_state_dict_from_url(
-        IMAGENET_RESNET18_URL, check_hash=True, weights_only=True, progress=False
-    )
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    fill(trunk, kept, IMAGENET_RESNET18_URL if path is None else Path(path).name)

@@ -125,7 +125,7 @@ class TrainConfig(BaseModel):
         if not self.labels or len(set(self.labels)) < len(self.labels):
             raise ValueError("labels must be at least one name, each once")
         if (self.start == "model") != (self.start_model is not None):
-            raise ValueError("start = \"model\" and start_model = FILE go together")
+            raise ValueError('start = "model" and start_model = FILE go together')
         return self
 
     @classmethod

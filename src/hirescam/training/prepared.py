@@ -130,7 +130,7 @@ def _organs(case: Case, scan_digest: str, grid: Grid, cache: Path) -> Path:
 
 def _on_map(case: Case, grid: Grid, *, segmented: Path) -> OrgansOnMap:
     """As published, a scan without any organ gets the places where organs usually lie."""
-    organs = _read(case.organs) if case.organs else _segmented(case, segmented)
+    organs = read_masks(case.organs) if case.organs else _segmented(case, segmented)
     if not organs.codes.any():
         return halves_on_map(grid.map_shape)
     return organs_on_map(
@@ -150,7 +150,7 @@ def _segmented(case: Case, path: Path) -> OrganMasks:
     return read_organs(path)
 
 
-def _read(path: Path) -> OrganMasks:
+def read_masks(path: Path) -> OrganMasks:
     """Masks that `hirescam segment` wrote, or the truth of a simulated chest."""
     if path.suffix != ".npz":
         return read_organs(path)

@@ -14,6 +14,7 @@ GOOD = Measures(
     dense=dict.fromkeys(ORGANS, 0.1),
     astray=dict.fromkeys(ORGANS[:2], 0.05),
     holes=dict.fromkeys(ORGANS[:2], 0.0),
+    aside=0.01,
     bone=0.06,
 )
 
@@ -40,6 +41,11 @@ def test_a_healthy_chest_is_trusted():
             "40% of it lies",
         ),
         (replace(GOOD, holes={**GOOD.holes, "right_lung": 0.2}), "right_lung", "20% of its"),
+        (
+            replace(GOOD, aside=0.05),
+            "mediastinum",
+            "5% of it lies more than 90 mm from the spine",
+        ),
         (replace(GOOD, bone=0.001), "right_lung", "0.1% of the body is bone"),
     ],
 )
@@ -64,3 +70,10 @@ def test_a_lung_with_a_hollow_on_the_wrong_side_is_measured_so():
     assert measures.astray["right_lung"] == 0.5
     assert measures.holes["left_lung"] == measures.astray["left_lung"] == 0.0
     assert measures.at_border["right_lung"] == 0.0
+
+
+def test_a_mediastinum_that_reaches_far_aside_is_measured_so():
+    codes = np.full((2, 2, 80), 3, np.uint8)  # 100 mm to both sides
+    seen = np.ones(codes.shape, bool)
+    measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, middle=40.0)
+    assert measures.aside == pytest.approx(0.1)

@@ -117,7 +117,7 @@ def _dark_pieces(
 ) -> tuple[Shaped[np.ndarray, "row column"], Int64[np.ndarray, "piece"]]:
     """Pieces that hang together by sides or corners, and their areas: 0 at the border."""
     pieces = cc3d.connected_components(plane < DARK_HU, connectivity=8)
-    areas = np.bincount(pieces.ravel())
+    areas = _sizes(pieces)
     for edge in (0, pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
         areas[edge] = 0
     return pieces, areas
@@ -130,13 +130,20 @@ def _without_small(
     kept = np.zeros_like(mask)
     box = _enclosing(mask)
     if box:
-        pieces, count = cc3d.connected_components(mask[box], connectivity=6, return_N=True)
-        sizes = np.zeros(count + 1, np.int64)
-        for plane in pieces:
-            sizes += np.bincount(plane.ravel(), minlength=count + 1)
+        pieces = cc3d.connected_components(mask[box], connectivity=6)
+        sizes = _sizes(pieces)
         sizes[0] = 0
-        kept[box] = _joined(pieces, (sizes > 0) & (sizes >= smallest))
+        large = (sizes > 0) & (sizes >= smallest)
+        for plane, place in zip(pieces, kept[box], strict=True):
+            place[:] = _joined(plane, large)
     return kept
+
+
+def _sizes(pieces: Shaped[np.ndarray, "*place"]) -> Int64[np.ndarray, "piece"]:
+    """How many voxels each piece has; by runs, which are fewer than voxels."""
+    flat = pieces.ravel()
+    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
+    return np.bincount(flat[ends], np.diff(ends, prepend=-1)).astype(np.int64)
 
 
 def _joined(

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from hirescam.organs.masks import ORGANS, Verdict
 from hirescam.organs.sides import BONE_HU
-from hirescam.organs.work_grid import VOXEL_ML, Codes, Field, Mask
+from hirescam.organs.work_grid import STEP_MM, VOXEL_ML, Codes, Field, Mask
 
 DENSE_HU = -300
 
@@ -25,6 +25,8 @@ DENSE = 0.4  # share of a lung that may be denser than lung
 ASTRAY = 0.25  # share of a lung beyond the midplane, as where a scan shows no spine
 HOLED = 0.05  # share of a lung's outline that it leaves empty
 BONY = 0.01  # least share of bone in the body around
+ASIDE_MM = 90.0  # of the midplane: a large heart reaches there
+ASIDE = 0.03  # share of a mediastinum that may lie further out
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Measures:
     dense: Mapping[str, float]
     astray: Mapping[str, float]
     holes: Mapping[str, float]
+    aside: float
     bone: float
 
 
@@ -56,6 +59,7 @@ def measure(hu: Field, codes: Codes, trunk: Mask, seen: Mask, middle: float) -> 
             "left_lung": _share(columns < middle, masks["left_lung"]),
         },
         holes={organ: _holes(masks[organ]) for organ in OTHER},
+        aside=_share(np.abs(columns - middle) * STEP_MM > ASIDE_MM, masks["mediastinum"]),
         bone=_share(hu > BONE_HU, level_with_organs),
     )
 
@@ -86,6 +90,11 @@ def _reasons(organ: str, measures: Measures) -> Iterator[str]:
         missing = [lung for lung in OTHER if not size_ml[lung]]
         if missing:
             yield f"bounded on one side only: {' and '.join(missing)} not found"
+        if measures.aside > ASIDE:
+            yield (
+                f"{measures.aside:.0%} of it lies more than {ASIDE_MM:.0f} mm from the spine: "
+                "it may hold what lies under a raised diaphragm"
+            )
         return
     if measures.dense[organ] > DENSE:
         yield f"{measures.dense[organ]:.0%} of it is dense: diseased, or not lung"

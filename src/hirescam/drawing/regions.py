@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from hirescam.anatomy import ORGANS
+from hirescam.ct.packed import read_packed
 from hirescam.ct.whole_file import whole_file
 from hirescam.drawing.colours import grey
 from hirescam.drawing.organs import COLOURS, INK, PAPER, WINDOW_HU
@@ -55,7 +56,7 @@ def write_regions(
             file.write(made.organs.read_bytes())
         if number < previews:
             organs = read_organs_on_map(made.organs, grid.map_shape)
-            figure = preview(np.load(made.voxels, mmap_mode="r"), organs, grid)
+            figure = preview(read_packed(made.voxels), organs, grid)
             _save(figure, out / f"{case.id}.png")
     with whole_file(out / "regions.json") as file:
         file.write((json.dumps(_record(grid), indent=2) + "\n").encode())

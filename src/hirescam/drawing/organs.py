@@ -101,9 +101,8 @@ def _verdict_lines(masks: OrganMasks) -> list[tuple[str, str, str]]:
         )
         what = f"{organ.replace('_', ' ')}   {volumes_ml[organ]:,.0f} mL   {said}"
         lines.append((_colour(code), what, INK if verdict.trusted else WARNING))
-    reasons = dict.fromkeys(r for v in masks.verdicts.values() for r in v.reasons)
-    for reason in reasons:
-        lines += [(PAPER, line, WARNING) for line in wrap(f"· {reason}", 120)]
+        for reason in verdict.reasons:
+            lines += [(PAPER, line, WARNING) for line in wrap(f"· {reason}", 120)]
     return lines
 
 

@@ -128,7 +128,14 @@ def _model(
 ) -> tuple[Model, Path]:
     """The network of a trial, and its folder: it classifies first, then has its own loss."""
     trial = TRIALS[name]
-    how = partial(recipe, data / trial.source, arguments=NETWORKS[trial.network], workers=jobs)
+    source = data / trial.source
+    how = partial(
+        recipe,
+        source,
+        organs=source / "truth",  # the losses are asked, not the segmenter
+        arguments=NETWORKS[trial.network],
+        workers=jobs,
+    )
     first = runs / f"first-{trial.source}-{trial.network}"
     trained(how(name=first.name, epochs=scale.epochs), first, on_progress)
     folder = runs / name.translate(_FILE_NAME)

@@ -138,7 +138,7 @@ def _model(
     )
     first = runs / f"first-{trial.source}-{trial.network}"
     trained(how(name=first.name, epochs=scale.epochs), first, on_progress)
-    folder = runs / name.translate(_FILE_NAME)
+    folder = runs / "-".join(name.translate(_FILE_NAME).split())
     config = how(
         name=folder.name,
         mask_loss=trial.mask_loss,
@@ -148,7 +148,7 @@ def _model(
     return trained(config, folder, on_progress), folder
 
 
-_FILE_NAME = str.maketrans(" /", "-_", ",=λ")
+_FILE_NAME = str.maketrans("/", "_", ",=λ")
 
 
 def _judgement(marked: Outcomes, plain: Outcomes) -> Row:

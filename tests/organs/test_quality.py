@@ -65,7 +65,7 @@ def test_a_lung_with_a_hollow_on_the_wrong_side_is_measured_so():
     codes[1:9, 1:9, 1:9] = 1
     codes[3:7, 3:7, 3:7] = 0
     seen = np.ones(codes.shape, bool)
-    measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, middle=5.0)
+    measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, 5.0, GOOD.size_ml)
     assert measures.holes["right_lung"] == 64 / 512
     assert measures.astray["right_lung"] == 0.5
     assert measures.holes["left_lung"] == measures.astray["left_lung"] == 0.0
@@ -75,5 +75,5 @@ def test_a_lung_with_a_hollow_on_the_wrong_side_is_measured_so():
 def test_a_mediastinum_that_reaches_far_aside_is_measured_so():
     codes = np.full((2, 2, 80), 3, np.uint8)  # 100 mm to both sides
     seen = np.ones(codes.shape, bool)
-    measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, middle=40.0)
+    measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, 40.0, GOOD.size_ml)
     assert measures.aside == pytest.approx(0.1)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from hirescam.organs.masks import ORGANS, Verdict
 from hirescam.organs.sides import BONE_HU
-from hirescam.organs.work_grid import STEP_MM, VOXEL_ML, Codes, Field, Mask
+from hirescam.organs.work_grid import STEP_MM, Codes, Field, Mask
 
 DENSE_HU = -300
 
@@ -42,8 +42,15 @@ class Measures:
     bone: float
 
 
-def measure(hu: Field, codes: Codes, trunk: Mask, seen: Mask, middle: float) -> Measures:
-    """Sizes, contact with the border, density, place and holes of the organs in a work grid."""
+def measure(
+    hu: Field,
+    codes: Codes,
+    trunk: Mask,
+    seen: Mask,
+    middle: float,
+    size_ml: Mapping[str, float],
+) -> Measures:
+    """Contact with the border, density, place and holes of organs whose sizes are known."""
     masks = {organ: codes == code for code, organ in enumerate(ORGANS, start=1)}
     columns = np.broadcast_to(np.arange(codes.shape[2]) + 0.5, codes.shape)
     border = seen & ~ndimage.binary_erosion(seen)
@@ -51,7 +58,7 @@ def measure(hu: Field, codes: Codes, trunk: Mask, seen: Mask, middle: float) -> 
     level_with_organs = np.zeros_like(trunk)
     level_with_organs[slices] = trunk[slices]
     return Measures(
-        size_ml={organ: float(mask.sum()) * VOXEL_ML for organ, mask in masks.items()},
+        size_ml=size_ml,
         at_border={organ: _share(border, mask) for organ, mask in masks.items()},
         dense={organ: _share(hu > DENSE_HU, mask) for organ, mask in masks.items()},
         astray={

@@ -1,5 +1,7 @@
 """Robust segmentation: right lung, left lung and mediastinum by anatomy, in millimetres."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
@@ -49,12 +51,13 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
         codes[near] = closed(codes[near], tubes[near])
     see("lungs", codes > 0)
     codes[mediastinum(hu, codes, trunk | tubes, middle)] = ORGANS.index("mediastinum") + 1
-    judged = verdicts(measure(hu, codes, trunk, grid.seen, middle))
+    found = OrganMasks(
+        on_scan_axes(painted(grid, codes, tubes), volume.affine), volume.affine, method="robust"
+    )
+    judged = verdicts(measure(hu, codes, trunk, grid.seen, middle, found.volumes_ml))
     usual = _usual_boxes(trunk, middle if lungs.any() else None)
-    return OrganMasks(
-        on_scan_axes(painted(grid, codes, tubes), volume.affine),
-        volume.affine,
-        method="robust",
+    return replace(
+        found,
         verdicts=judged,
         boxes={
             organ: box_on_scan_axes(

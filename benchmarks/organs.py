@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -31,8 +32,10 @@ from hirescam.simulate.chest import simulate
 METHODS = ("published", "robust")
 LUNGS = ("right_lung", "left_lung")
 
-# Scan, reference, and for each of its structures its codes and the organs that should hold it.
-REFERENCES = (
+Structures = Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]]
+"""For each structure of a reference, its codes and the organs that should hold it."""
+
+REFERENCES: tuple[tuple[str, str, Structures], ...] = (
     (
         "cip64/ct.nii.gz",
         "cip64/lungs_R1_L2_trachea3.nii.gz",
@@ -57,7 +60,7 @@ REFERENCES = (
 )
 WITHOUT_REFERENCE = ("fuzun", "ibsi/nifti/image/phantom.nii.gz", "abdomen/example_ct.nii.gz")
 LESIONS = ("lung_nodule", "lung_mass", "lung_consolidation", "lung_pleural_effusion")
-LESION_SEEDS = range(100, 130)
+LESION_SEEDS = range(116, 130)  # no rule was made with a look at these
 LESION_SPACINGS_MM = ((3.0, 3.0, 3.0), (1.5, 2.0, 2.0), (5.0, 1.5, 1.5))  # one after the other
 ENOUGH = 0.95
 FULL_SIZE, FULL_MM = (402, 420, 420), 0.8
@@ -111,7 +114,12 @@ def timed(scan: Path, method: str) -> tuple[OrganMasks, float]:
     return masks, time.perf_counter() - start
 
 
-def compared(scan, truth, structures, found):
+def compared(
+    scan: str,
+    truth: np.ndarray,
+    structures: Structures,
+    found: Mapping[str, tuple[OrganMasks, float]],
+) -> Iterator[tuple[str, ...]]:
     """A row for each structure; of what a larger organ holds, only the sensitivity says."""
     for name, (codes, organs) in structures.items():
         agreed = []
@@ -161,7 +169,7 @@ def speed(data: Path) -> None:
     print(f"\n## A real chest on {FULL_SIZE} voxels of {FULL_MM} mm\n\n{hardware()}\n")
     same = np.array_equal(segment_organs(scan, "published").codes, slow_codes(scan.voxels))
     print(f"`published` equals the slow restatement of its steps voxel for voxel: {same}\n")
-    things = {
+    things: dict[str, Callable[[], object]] = {
         "the authors' steps one by one": partial(slow_codes, scan.voxels),
         "of these, the lungs": partial(slow_lungs, scan.voxels),
         "published": partial(segment_organs, scan, "published"),

@@ -20,7 +20,7 @@ def run(
     ],
     data: Annotated[
         Path | None,
-        Option(help="folder of RAD-ChestCT, simulated chests or photographs; OUT/data by default"),
+        Option(help="of RAD-ChestCT, simulated chests or photographs; OUT/data by default"),
     ] = None,
     out: Annotated[Path, Option("--out", "-o", help="folder of runs and tables")] = Path(
         "experiments"

@@ -54,8 +54,8 @@ def test_a_table_is_written_in_three_formats(tabled, tmp_path):
 
 def test_the_shortcut_tells_what_the_marker_does_to_the_same_people(tmp_path):
     scale = shortcut.Scale(
-        chests=CHESTS, epochs=1, trials=("two-sided, narrow fields",), further=1
+        chests=CHESTS, epochs=1, trials=("two-sided, wide fields",), further=1
     )
     (row,) = shortcut.run(tmp_path / "data", tmp_path / "out", scale=scale).rows
-    assert row["trained with"] == "two-sided, narrow fields"
+    assert row["trained with"] == "two-sided, wide fields"
     assert {"score_due_to_marker", "negative_evidence_outside"} <= set(row)

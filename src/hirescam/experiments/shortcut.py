@@ -48,21 +48,22 @@ class Trial:
     mask_loss: str | None = None
     weight: float = MASK_LOSS_WEIGHT
     source: str = "marked"
-    network: str = "wide"
+    network: str = "narrow"
 
 
-NETWORKS: dict[str, Mapping[str, tuple[int, ...]]] = {"wide": NETWORK, "narrow": NARROW}
+NETWORKS: dict[str, Mapping[str, tuple[int, ...]]] = {"narrow": NARROW, "wide": NETWORK}
 TRIALS = {
     "class loss, no marker in training": Trial(source="plain"),
     "class loss": Trial(),
-    "published, λ = 1/3": Trial("published"),
     "published": Trial("published", STRONG),
-    "present": Trial("present", STRONG),
     "anatomy": Trial("anatomy", STRONG),
+    "present": Trial("present", STRONG),
     "two-sided": Trial("two-sided", 3.0),
     "l2": Trial("l2", 0.01),
-    "class loss, narrow fields": Trial(network="narrow"),
-    "two-sided, narrow fields": Trial("two-sided", 3.0, network="narrow"),
+    "published, λ = 1/3": Trial("published"),
+    "class loss, wide fields": Trial(network="wide"),
+    "published, wide fields": Trial("published", STRONG, network="wide"),
+    "two-sided, wide fields": Trial("two-sided", 3.0, network="wide"),
 }
 
 

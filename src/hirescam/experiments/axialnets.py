@@ -6,12 +6,10 @@ class loss alone too; on RAD-ChestCT each is trained at once, as in the paper.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from hirescam.evaluation.outcomes import Outcomes
-from hirescam.evaluation.run import evaluate
-from hirescam.experiments.runs import trained
+from hirescam.experiments.runs import outcomes_of, trained
 from hirescam.experiments.study import Study
 from hirescam.models.files import Model
 from hirescam.training.config import TrainConfig
@@ -63,9 +61,8 @@ def axialnet(
     config = axialnet_config(chests, aim, seed=seed, jobs=jobs, on_progress=on_progress)
     folder = chests.runs / config.name
     model = trained(config, folder, on_progress)
-    outcomes = partial(evaluate, model, cache=chests.cache, jobs=jobs, on_progress=on_progress)
-    valid, test = (
-        outcomes(chests.cases[split], keep=folder / split) for split in ("valid", "test")
+    valid, test = outcomes_of(
+        model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress
     )
     return AxialNet(model, valid, test, folder)
 

@@ -27,7 +27,7 @@ from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns, share
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import PLACES, POINTS, Evidence, gather, organs_for
-from hirescam.experiments.looking import look
+from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
@@ -161,7 +161,7 @@ def _chart(axes: Axes, rows: Sequence[Row]) -> None:
             fmt=marker,
             color=colour,
             linewidth=1,
-            label={"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}[method],
+            label=METHOD_NAMES[method],
         )
     even = [float(row["even"]) for row in rows]  # type: ignore[arg-type]  # a number
     axes.plot(even, np.arange(len(rows)), "|", color=RULE, markersize=12, label="even map")

@@ -21,7 +21,7 @@ from hirescam.drawing.scan_panel import (
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import organs_for
-from hirescam.experiments.looking import look
+from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import Pair, pairs
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
@@ -30,7 +30,6 @@ from hirescam.training.prepared import OnProgress
 
 FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 SHOWN, ACROSS = 18, 3
-HALVES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
 
 
 def run(
@@ -48,7 +47,7 @@ def run(
     lots = np.random.default_rng(0).permutation(len(present))[:SHOWN]
     shown = [present[lot] for lot in sorted(lots.tolist())]
     thresholds = chosen_thresholds(net.valid)
-    organ_ious = {method: organ_values(net.test, method, thresholds) for method in HALVES}
+    organ_ious = {method: organ_values(net.test, method, thresholds) for method in METHOD_NAMES}
     rows = [
         {
             "scan": net.test.scans[scan],
@@ -86,12 +85,12 @@ def _draw(path: Path, net: AxialNet, cases: Sequence[Case], shown: Sequence[Pair
             name = net.model.labels[label]
             here = scene(seen.found["hirescam"], seen.organs)
             at = strongest_slice(seen.found["hirescam"], name)
-            for half, method in zip(halves, HALVES, strict=True):
+            for half, method in zip(halves, METHOD_NAMES, strict=True):
                 axes = half[number]
                 draw_map(axes, here, seen.found[method], name, at, organs=organs_for(name))
                 axes.set_title(readable(name), fontsize=6)
                 note(axes, f"p = {net.test.probabilities[scan, label]:.2f}")
-        for half, told in zip(halves, HALVES.values(), strict=True):
+        for half, told in zip(halves, METHOD_NAMES.values(), strict=True):
             first = half[0].get_title("left")
             half[0].set_title(rf"$\bf{{{told}}}$" + f"\n{first}", fontsize=6)
         colour_bar(figure, grid[:, -1], aspect=40, shrink=0.3)

@@ -30,7 +30,7 @@ from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import CLASS, MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import organs_for
 from hirescam.experiments.fat import kept_fat_share, with_fat
-from hirescam.experiments.looking import look
+from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import some_scans
 from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
@@ -45,7 +45,6 @@ SIMULATED_LABEL, PAPER_LABEL, STRENGTH = (
     0.9,
 )
 LOSSES = {"class loss": CLASS, "class + mask loss": MASK}
-METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
 PAPER = {  # probability above the label's mean, relative to it: of the heavy, of the thin
     "class loss": {"heavy": 1.70, "thin": 1.08},
     "class + mask loss": {"heavy": 1.83, "thin": 1.57},

@@ -25,7 +25,7 @@ from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import PLACES, POINTS, Evidence, gather, organs_for
-from hirescam.experiments.looking import look
+from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table, write_table
@@ -34,7 +34,7 @@ from hirescam.training.prepared import OnProgress
 
 FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
 SHOWN = 3  # of each of the first two stories
-METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM"}
+SIDE_BY_SIDE = ("gradcam", "hirescam")
 STORIES = {  # whether Grad-CAM, and HiResCAM, points where the label cannot lie
     "Grad-CAM alone points elsewhere": (True, False),
     "both point at an organ of the label": (False, False),
@@ -75,7 +75,7 @@ def run(
         }
         for story, chosen in shown.items()
         for scan, label in chosen
-        for method in METHOD_NAMES
+        for method in SIDE_BY_SIDE
     ]
     notes = [f"{POINTS} {PREDICTED}", chests.told]
     if examples:
@@ -145,7 +145,7 @@ def _draw(
                 seen_here = look(net.model, cases[scan])
                 here = scene(seen_here.found["hirescam"], seen_here.organs)
                 at = strongest_slice(seen_here.found["hirescam"], name)
-                for place, method in enumerate(METHOD_NAMES):
+                for place, method in enumerate(SIDE_BY_SIDE):
                     panel, bar = grid[2 * row : 2 * row + 2, 2 * side + place]
                     found = seen_here.found[method]
                     draw_map(panel, here, found, name, at, organs=organs_for(name))

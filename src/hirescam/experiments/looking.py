@@ -13,6 +13,9 @@ from hirescam.organs.segment import segment_organs
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import read_masks
 
+METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
+"""As pictures write them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Look:

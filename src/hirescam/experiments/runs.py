@@ -45,7 +45,7 @@ def trained(config: TrainConfig, folder: Path, on_progress: OnProgress) -> Model
     return load_model(folder / BEST)
 
 
-def judged(
+def outcomes_of(
     model: Model,
     cases: Mapping[str, Sequence[Case]],
     folder: Path,
@@ -53,12 +53,12 @@ def judged(
     *,
     jobs: int,
     on_progress: OnProgress,
-) -> Judged:
-    """Evaluate a model on the validation and the test cases; outcomes are kept in `folder`."""
+) -> tuple[Outcomes, Outcomes]:
+    """Outcomes of validation and of test cases; they are kept in `folder`."""
     valid, test = (
         evaluate(
             model, cases[split], cache, keep=folder / split, jobs=jobs, on_progress=on_progress
         )
         for split in ("valid", "test")
     )
-    return Judged.of(valid, test)
+    return valid, test

@@ -1,6 +1,6 @@
 """Seeds: what several trainings of one recipe say together, on the same scans."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,12 +23,20 @@ def each_seed(of_seeds: Sequence[Judged], method: str) -> str:
 
 def difference(one: Values, other: Values) -> Interval:
     """How much larger the mean over scan–label pairs is in `one`; scans are drawn again."""
+    return _compared(one, other, lambda first, second: first - second)
 
-    def larger(scans: np.ndarray) -> float:
+
+def relative_gain(one: Values, other: Values) -> Interval:
+    """The same as a share of the mean in `other`."""
+    return _compared(one, other, lambda first, second: first / second - 1)
+
+
+def _compared(one: Values, other: Values, how: Callable[[float, float], float]) -> Interval:
+    def found(scans: np.ndarray) -> float:
         first, second = (
             share(np.nansum(each[scans], axis=1), (~np.isnan(each[scans])).sum(axis=1))
             for each in (one, other)
         )
-        return first - second
+        return how(first, second)
 
-    return bootstrap(larger, len(one))
+    return bootstrap(found, len(one))

@@ -7,6 +7,7 @@ mask loss.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hirescam.evaluation.classification import median_auroc
@@ -14,7 +15,7 @@ from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments import table2
 from hirescam.experiments.chests import NETWORK
-from hirescam.experiments.runs import Judged, judged, trained
+from hirescam.experiments.runs import Judged, outcomes_of, trained
 from hirescam.experiments.seeds import difference, each_seed, over_seeds
 from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
@@ -110,19 +111,17 @@ def _result(
         )
         model = trained(config, folder, on_progress)
         verdict = str(audit(model.network, example_input(model)).kind)
-        found = judged(
-            model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress
+        judge = partial(
+            outcomes_of,
+            cases=chests.cases,
+            cache=chests.cache,
+            jobs=jobs,
+            on_progress=on_progress,
         )
+        found = Judged.of(*judge(model, folder=folder))
         scores.append(found)
         if ENTRIES[name].variant.get("pool") == "max":
-            found = judged(
-                mean_pooled(model),
-                chests.cases,
-                folder / "mean-pooled",
-                chests.cache,
-                jobs=jobs,
-                on_progress=on_progress,
-            )
+            found = Judged.of(*judge(mean_pooled(model), folder=folder / "mean-pooled"))
         if ENTRIES[name].architecture != "CTNet":
             maps.append(found)
     return Result(scores, maps, verdict)

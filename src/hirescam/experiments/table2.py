@@ -11,14 +11,12 @@ import numpy as np
 from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.outcomes import METHODS
-from hirescam.evaluation.tables import Row, interval_columns, share
+from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments.axialnets import CLASS, MASK, Aim, axialnet
 from hirescam.experiments.runs import Judged
-from hirescam.experiments.seeds import each_seed, over_seeds
+from hirescam.experiments.seeds import each_seed, over_seeds, relative_gain
 from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import Interval
 from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress
 
@@ -99,19 +97,8 @@ def _gains(found: dict[str, list[Judged]]) -> tuple[str, ...]:
 
 
 def _told(one: np.ndarray, other: np.ndarray, method: str) -> str:
-    gain = _relative_gain(one, other)
+    gain = relative_gain(one, other)
     return (
         f"Mask loss with HiResCAM against class loss with {method}: {gain.value:+.1%} "
         f"(95 % interval {gain.low:+.1%} to {gain.high:+.1%}, scans drawn again)."
     )
-
-
-def _relative_gain(one: np.ndarray, other: np.ndarray) -> Interval:
-    def gain(scans: np.ndarray) -> float:
-        first, second = (
-            share(np.nansum(each[scans], axis=1), (~np.isnan(each[scans])).sum(axis=1))
-            for each in (one, other)
-        )
-        return first / second - 1
-
-    return bootstrap(gain, len(one))

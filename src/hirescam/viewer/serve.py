@@ -3,6 +3,8 @@
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Thread
 
 from hirescam.drawing.browser import is_built
 from hirescam.errors import HirescamError, MissingPackageError
@@ -52,8 +54,16 @@ def serve(
             log_level="warning",
             server_header=False,
         )
+        Thread(target=_foresee, args=(cases[:1],), daemon=True).start()
         on_ready(f"http://{LOOPBACK}:{port}/{token}/")
         uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _foresee(cases: Sequence[Case]) -> None:
+    """Make what the first page will ask for while its browser starts."""
+    for case in cases:
+        with suppress(Exception):  # the page will ask again, and tell
+            _ = case.scene
 
 
 def _listening(port: int) -> socket.socket:

@@ -22,7 +22,10 @@ def dots(
     series: str | None = None,
     reference: float | None = None,
 ) -> Figure:
-    """One line per row name, a dot and its interval per series; undefined ones are left out."""
+    """One line per row name, a dot and its interval per series; undefined ones are left out.
+
+    Where nothing is defined, as in a handful of scans, the chart says so.
+    """
     defined = [row for row in rows if np.isfinite(_number(row, value))]
     names = list(dict.fromkeys(str(row[name]) or "all" for row in defined))
     kinds = list(dict.fromkeys(str(row[series]) for row in defined)) if series else [""]
@@ -53,7 +56,9 @@ def dots(
     axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    if series:
+    if not defined:
+        axes.text(0.5, 0.5, "undefined on these scans", transform=axes.transAxes, ha="center")
+    elif series:
         axes.legend(fontsize=8, frameon=False, loc="lower right")
     return figure
 

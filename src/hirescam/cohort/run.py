@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.shard import WHOLE, Shard
 from hirescam.cohort.table import write_table
 from hirescam.cohort.work import Step, Work, result_folder, work_key
-from hirescam.errors import ReadError
+from hirescam.errors import ReadError, WriteError
 
 _LOOKING = 16
 """Threads that look for what is done: they mostly wait for a disk, often a far one."""
@@ -108,10 +108,14 @@ def run_cohort(
 
 @contextmanager
 def _told_at_the_end(out: Path, entries: Sequence[Entry]) -> Iterator[None]:
+    """Write the table however a run ends; a full disk does not hide what ended it."""
     try:
         yield
-    finally:
-        write_table(out, entries, read_ledgers(out))
+    except BaseException:
+        with suppress(WriteError):
+            write_table(out, entries, read_ledgers(out))
+        raise
+    write_table(out, entries, read_ledgers(out))
 
 
 @contextmanager

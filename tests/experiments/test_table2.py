@@ -59,3 +59,4 @@ def test_the_shortcut_tells_what_the_marker_does_to_the_same_people(tmp_path):
     (row,) = shortcut.run(tmp_path / "data", tmp_path / "out", scale=scale).rows
     assert row["trained with"] == "two-sided, wide fields"
     assert {"score_due_to_marker", "negative_evidence_outside"} <= set(row)
+    assert (tmp_path / "out/shortcut.png").stat().st_size > 10_000

@@ -73,10 +73,12 @@ def draw_map(
     at: int,
     *,
     organs: Collection[str],
+    shown_mm: tuple[float, float] = SHOWN_MM,
 ) -> None:
     """The axial plane through slice `at` of the map of `label`, counted from the head.
 
     Colours are scaled to this plane's largest value; `organs` have a white line around them.
+    So much is shown around the middle, down and across.
     """
     values = face_reader(found.maps[label], found.affine).voxels
     limit = float(np.abs(values[at]).max()) or 1.0
@@ -87,7 +89,7 @@ def draw_map(
     axes.imshow(picture, interpolation="lanczos")
     _outline(axes, scene, at, organs)
     _field(axes, scene.stage)
-    _furnish(axes, scene.stage)
+    _furnish(axes, scene.stage, shown_mm)
 
 
 def note(axes: Axes, text: str) -> None:
@@ -155,10 +157,10 @@ def _field(axes: Axes, stage: Stage) -> None:
     )
 
 
-def _furnish(axes: Axes, stage: Stage) -> None:
+def _furnish(axes: Axes, stage: Stage, shown_mm: tuple[float, float]) -> None:
     """The sides of the patient, and a bar of known length."""
     _, down, across = stage.axes
-    height, width = (length / stage.pixel_mm for length in SHOWN_MM)
+    height, width = (length / stage.pixel_mm for length in shown_mm)
     top, left = (down.pixels - height) / 2, (across.pixels - width) / 2
     axes.set_xlim(left, left + width)
     axes.set_ylim(top + height, top)
@@ -170,7 +172,7 @@ def _furnish(axes: Axes, stage: Stage) -> None:
         (0.985, 0.5, across.ends[1], "right", "center"),
     ):
         _write(axes, x, y, side.translate(_TO_DICOM), ha=horizontal, va=vertical)
-    start, stop = 0.04, 0.04 + _BAR_CM * 10 / SHOWN_MM[1]
+    start, stop = 0.04, 0.04 + _BAR_CM * 10 / shown_mm[1]
     axes.plot(
         [start, stop],
         [0.06, 0.06],

@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
+from hirescam.drawing.figure import where_drawn
 from hirescam.evaluation.localisation import evidence_outside
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.run import evaluate
@@ -24,12 +26,14 @@ from hirescam.experiments.chests import (
     recipe,
     true_cases,
 )
+from hirescam.experiments.marker_maps import draw_marker_maps
 from hirescam.experiments.runs import trained
 from hirescam.experiments.study import STRONG, going_on
 from hirescam.experiments.tables import Table
 from hirescam.metrics.auroc import auroc
 from hirescam.models.files import Model
 from hirescam.simulate.planting import Planting
+from hirescam.training.datasets.cases import Case
 from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress
 
@@ -66,6 +70,12 @@ TRIALS = {
     "two-sided, wide fields": Trial("two-sided", 3.0, network="wide"),
 }
 
+PICTURED = 6
+WHO = (
+    "Above with the marker, below the same patient without, in the plane of the marker: the "
+    "one whose score owes it most under the first loss. Each map has its own scale."
+)
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -76,6 +86,21 @@ class Scale:
     trials: tuple[str, ...] = tuple(TRIALS)
     further: int = 4
     """Epochs of each trial's own loss after those of classification alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What a trial gave: its network, and what that did on the same people with and without."""
+
+    model: Model
+    marked: Outcomes
+    plain: Outcomes
+
+    @property
+    def lost(self) -> Float[np.ndarray, "scan"]:
+        """The logits that each scan loses when its marker is taken away."""
+        column = self.marked.labels.index(LABEL)
+        return self.marked.logits[:, column] - self.plain.logits[:, column]
 
 
 FULL = Scale(400, 8)
@@ -101,27 +126,39 @@ def run(
         )
         partition_table(data / name)
     cases = {name: true_cases(data / name)["test"] for name in strengths}
-    rows = []
-    for name in scale.trials:
-        model, folder = _model(name, data, runs, scale, jobs, on_progress)
-        seen = {
-            which: evaluate(
-                model,
-                of_which,
-                data / which / "cache",
-                keep=folder / which,
-                jobs=jobs,
-                on_progress=on_progress,
-            )
-            for which, of_which in cases.items()
-        }
-        rows.append({"trained with": name, **_judgement(seen["marked"], seen["plain"])})
+    tried = {
+        name: _tried(name, data, cases, runs, scale, jobs, on_progress) for name in scale.trials
+    }
     return Table(
         "shortcut",
         f"A marker outside the body that goes with {LABEL} (correlation {STRENGTH})",
-        rows,
-        notes=_notes(scale, len(cases["plain"])),
+        [{"trained with": name, **_judgement(each)} for name, each in tried.items()],
+        notes=(*_notes(scale, len(cases["plain"])), *_drawn(out, tried, cases)),
     )
+
+
+def _tried(
+    name: str,
+    data: Path,
+    cases: Mapping[str, Sequence[Case]],
+    runs: Path,
+    scale: Scale,
+    jobs: int,
+    on_progress: OnProgress,
+) -> Tried:
+    model, folder = _model(name, data, runs, scale, jobs, on_progress)
+    marked, plain = (
+        evaluate(
+            model,
+            cases[which],
+            data / which / "cache",
+            keep=folder / which,
+            jobs=jobs,
+            on_progress=on_progress,
+        )
+        for which in ("marked", "plain")
+    )
+    return Tried(model, marked, plain)
 
 
 def _model(
@@ -152,13 +189,13 @@ def _model(
 _FILE_NAME = str.maketrans("/", "_", ",=λ")
 
 
-def _judgement(marked: Outcomes, plain: Outcomes) -> Row:
+def _judgement(tried: Tried) -> Row:
     """What taking the marker away does to the scores, and where the map has its evidence.
 
-    Scan by scan the same people with and without it: only those differ who had the marker.
+    Only those scans differ that had the marker.
     """
+    marked, plain, lost = tried.marked, tried.plain, tried.lost
     column = marked.labels.index(LABEL)
-    lost = marked.logits[:, column] - plain.logits[:, column]
     changed = np.abs(lost) > 0
     outside = {
         row["sign"]: row["share_outside"]
@@ -187,13 +224,36 @@ def _mean_of_defined(values: Sequence[float]) -> float:
     return float(np.mean(defined)) if defined else np.nan
 
 
+def _drawn(
+    out: Path, tried: Mapping[str, Tried], cases: Mapping[str, Sequence[Case]]
+) -> tuple[str, ...]:
+    """The picture of one patient, and the note that tells where it is."""
+    marked = {name: each for name, each in tried.items() if TRIALS[name].source == "marked"}
+    shown = dict(list(marked.items())[:PICTURED])
+    patient = int(next(iter(shown.values())).lost.argmax())
+    draw_marker_maps(
+        out / "shortcut",
+        {name: each.model for name, each in shown.items()},
+        cases["marked"][patient],
+        cases["plain"][patient],
+        LABEL,
+    )
+    return (where_drawn("shortcut", WHO),)
+
+
 def _notes(scale: Scale, test: int) -> tuple[str, ...]:
     return (
         f"{scale.chests} simulated chests, {test} of them for testing, one seed. Every network "
         f"learnt from the class loss for {scale.epochs} epochs, and went on for "
-        f"{scale.further} with its own; λ = {STRONG:g} for published, present and anatomy, 3 "
-        f"for two-sided, 0.01 for l2.",
+        f"{scale.further} with its own; λ: {', '.join(_weights(scale.trials))}.",
         "`score due to marker` is the mean logit that test scans lose when their marker is "
         "taken away; 0 is a network that does not use it.",
         "Shares are of the HiResCAM evidence for the present label outside its organs.",
     )
+
+
+def _weights(trials: Sequence[str]) -> list[str]:
+    """The λ of each trial that has a mask loss."""
+    return [
+        f"{TRIALS[name].weight:.3g} for {name}" for name in trials if TRIALS[name].mask_loss
+    ]

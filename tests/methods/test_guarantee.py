@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hirescam.methods import Guarantee, Kind, audit
+from hirescam.methods.replay import noise_like
 from make_networks import (
     affine_head_2d,
     affine_head_3d,
@@ -95,6 +96,56 @@ def test_the_audit_costs_one_forward_pass_more_than_a_map():
     network[0].register_forward_hook(lambda *_: runs.append(None))
     audit(network, x, layer=layer)
     assert len(runs) == 2
+
+
+class TwoPaths(nn.Module):
+    """Scores of a block's output, and of what led into it by a second path."""
+
+    def __init__(self, join):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3)
+        self.block = nn.Conv2d(4, 4, 3, padding=1)
+        self.head = nn.Linear(4, 3)
+        self.join = join
+
+    def forward(self, x):
+        before = self.stem(x)
+        return self.head(self.join(self.block(before), before).mean((2, 3)))
+
+
+@pytest.mark.parametrize("images", [1, 2])
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda block, before: block + before,
+        lambda block, before: block * before.sigmoid(),
+        lambda block, before: block + before.mean((2, 3), keepdim=True),
+    ],
+    ids=["sum", "gate", "mean"],
+)
+def test_a_path_around_the_layer_is_no_guarantee(join, images):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network, x = TwoPaths(join), torch.randn(images, 1, 8, 8)
+    found = audit(network, x, layer="block")
+    assert found.kind is Kind.NONE
+    assert found.breaks == "a path from the input to the scores that leads around `block`"
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_path_around_the_layer_is_found_in_an_empty_image(value):
+    network = TwoPaths(lambda block, before: block + before)
+    found = audit(network, torch.full((1, 1, 8, 8), value), layer="block")
+    assert found.kind is Kind.NONE
+
+
+def test_noise_is_another_input_of_the_same_values():
+    x = torch.tensor([[3, 9, 4, 4, 4, 4]])
+    noise = noise_like(x)
+    assert noise.dtype is x.dtype
+    assert noise.min() >= 3
+    assert noise.max() <= 9
+    assert not torch.equal(noise, x)
 
 
 def test_an_earlier_layer_is_not_guaranteed():

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
-from hirescam.errors import LayerError
+from hirescam.errors import LayerError, ShapeError
 from hirescam.methods import hirescam
 from hirescam.methods.capture import capture
 from hirescam.methods.layers import find_layer, layer_name
@@ -78,6 +79,80 @@ def test_a_layer_with_slices_as_rows_is_refused():
 
     with pytest.raises(LayerError, match="returns 5 rows for 1 rows of scores"):
         capture(Slices(), torch.ones(1, 5, 1, 6, 6), layer="conv")
+
+
+class Axes(nn.Module):
+    """Another order of axes."""
+
+    def __init__(self, *order):
+        super().__init__()
+        self.order = order
+
+    def forward(self, x):
+        return x.permute(*self.order)
+
+
+TOKENS = (nn.Conv2d(1, 8, 3), nn.Flatten(2), Axes(0, 2, 1), nn.LayerNorm(8))
+CHANNELS_LAST = (nn.Conv2d(1, 8, 3), Axes(0, 2, 3, 1), nn.Linear(8, 5))
+
+
+@pytest.mark.parametrize("layers", [TOKENS, CHANNELS_LAST], ids=["tokens", "channels last"])
+def test_a_layer_with_its_channels_last_is_refused(layers):
+    network = nn.Sequential(nn.Sequential(*layers), nn.Flatten(), nn.LazyLinear(3))
+    x = torch.ones(1, 1, 6, 6)
+    network(x)
+    for layer in (None, "0", f"0.{len(layers) - 1}"):
+        with pytest.raises(LayerError, match="last axis seems to be its channels"):
+            capture(network, x, layer=layer)
+
+
+def test_a_layer_that_brings_its_channels_back_is_explained():
+    network = nn.Sequential(
+        nn.Sequential(*CHANNELS_LAST, Axes(0, 3, 1, 2)), nn.Flatten(), nn.Linear(5 * 16, 3)
+    )
+    assert hirescam(network, torch.ones(1, 1, 6, 6), layer="0").shape == (1, 3, 4, 4)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
+def test_torchscript_is_refused_for_its_calls_cannot_be_seen(case):
+    network, _, x = case
+    scripted = torch.jit.script(network)
+    for whole in (scripted, nn.Sequential(scripted)):
+        with pytest.raises(LayerError, match="is TorchScript"):
+            hirescam(whole, x)
+
+
+def test_an_empty_batch_is_refused(case):
+    network, _, x = case
+    with pytest.raises(ShapeError, match=r"\(0, 1, .* holds nothing to explain"):
+        hirescam(network, x[:0])
+
+
+def test_weights_without_gradients_are_refused():
+    with torch.inference_mode():
+        network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(32, 3))
+    with pytest.raises(LayerError, match="have no gradients"):
+        hirescam(network, torch.ones(1, 1, 6, 6))
+
+
+def test_a_checkpointed_head_is_run_again_as_it_was_explained():
+    class Checkpointed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = nn.Conv2d(1, 4, 3)
+            self.head = nn.Sequential(
+                nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.Linear(64, 3)
+            )
+
+        def forward(self, x):
+            return checkpoint(self.head, self.features(x), use_reentrant=False)
+
+    network, x = Checkpointed(), torch.rand(2, 1, 6, 6)
+    network.head[0].running_mean += 1
+    plain = nn.Sequential(network.features, network.head)
+    found = hirescam(network.train(), x, layer="features")
+    torch.testing.assert_close(found, hirescam(plain, x, layer="0"))
+    assert network.head.training
 
 
 @pytest.mark.parametrize("name", ["1", "_orig_mod.1", "module.1", None])

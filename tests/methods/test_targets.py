@@ -88,6 +88,13 @@ def test_a_misspelt_name_is_answered_with_near_ones(case):
         hirescam(network, x, layer=layer, targets="nodul")
 
 
+def test_a_name_that_two_scores_have_is_refused(case):
+    network, layer, x = case
+    network.labels = ["mass", "nodule", "mass"]
+    with pytest.raises(TargetError, match="2 scores are named 'mass'"):
+        hirescam(network, x, layer=layer, targets="mass")
+
+
 def test_labels_of_another_network_are_refused(case):
     network, layer, x = case
     network.labels = ["mass"]

@@ -84,6 +84,14 @@ class Trail:
         functional = f"a function between `{last}` and the scores"
         return functional if self.compared or not self.steps else None, HEAD
 
+    def around(self) -> tuple[str, str]:
+        """The culprit where the same activation gave other scores, and the cure."""
+        here = layer_name(self.seen.network, self.seen.layer)
+        return (
+            f"a path from the input to the scores that leads around `{here}`",
+            "explain the output of a layer above which no other path joins",
+        )
+
     def _later(self, step: _Step) -> str:
         if self.calls[step.name] > 1:
             return (

@@ -5,7 +5,7 @@ forward pass and, for the part above the layer only, one batched vector-Jacobian
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +13,15 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from hirescam.errors import LayerError, TargetError
-from hirescam.methods.layers import find_layer, layer_name
-from hirescam.methods.state import borrowed, eager_around, frozen, unwrapped, watched
+from hirescam.methods.layers import channels_come_last, find_layer, layer_name
+from hirescam.methods.state import (
+    borrowed,
+    eager_around,
+    evaluating,
+    frozen,
+    unwrapped,
+    watched,
+)
 from hirescam.methods.targets import Pick, Targets, label_names, picker
 
 GRADIENT_BYTES = 256 * 2**20
@@ -54,7 +61,9 @@ class Capture:
         each = torch.eye(count, dtype=picked.dtype, device=picked.device)
         for some in torch.split(each, max(1, GRADIENT_BYTES // max(1, size))):
             wanted = some[:, None].expand(-1, *picked.shape)
-            yield _products(picked, self.activation, wanted, create_graph)
+            with _as_captured(self.network, create_graph):
+                found = _products(picked, self.activation, wanted, create_graph)
+            yield found
 
 
 def capture(
@@ -82,6 +91,12 @@ def capture(
                 f"layer {layer_name(network, layer)!r} returns {_described(output)}, expected "
                 f"one tensor (batch, channel, *space): pick a layer with spatial output"
             )
+        if channels_come_last(layer, output):
+            raise LayerError(
+                f"layer {layer_name(network, layer)!r} returns {_described(output)}, whose "
+                f"last axis seems to be its channels, expected (batch, channel, *space): pick "
+                f"a layer that permutes them, or let one do so"
+            )
         below = create_graph and output.requires_grad
         kept.append(output if below else output.detach().requires_grad_())
         return kept[-1].clone()  # so that a later in-place ReLU cannot change what we kept
@@ -90,7 +105,7 @@ def capture(
         x = x.clone() if x.is_inference() else x if create_graph else x.detach()
         with (
             borrowed(network),
-            nullcontext() if create_graph else frozen(network),
+            _as_captured(network, create_graph),
             eager_around(network, layer),
             watched(layer, keep),
         ):
@@ -107,8 +122,8 @@ def capture(
         )
     if not scores.requires_grad or not _reaches(scores, kept[0]):
         raise LayerError(
-            f"the scores do not depend on layer {layer_name(network, layer)!r}: "
-            f"pick another layer"
+            f"the scores do not depend on layer {layer_name(network, layer)!r}: pick another, "
+            f"or run it without no_grad, detach and reentrant checkpoints"
         )
     if len(scores) != len(kept[0]):
         raise LayerError(
@@ -118,6 +133,13 @@ def capture(
         )
     named = label_names(network) if labels is None else tuple(labels)
     return Capture(scores, kept[0], layer, network, named)
+
+
+@contextmanager
+def _as_captured(network: nn.Module, create_graph: bool) -> Iterator[None]:
+    """The state to run in; gradients need it too, for checkpointed parts run again then."""
+    with evaluating(network), nullcontext() if create_graph else frozen(network):
+        yield
 
 
 def _reaches(scores: Tensor, activation: Tensor) -> bool:

@@ -1,9 +1,10 @@
 """Guarantee: whether a map accounts for the whole score it explains.
 
 A HiResCAM map does exactly when everything after the layer is affine in what the layer can
-produce: then score = offset + sum(gradient * activation), with one gradient for all. The audit
-feeds the rest of the network activations that it has never seen and looks for a gap. One
-agreement on one input proves little: a ReLU head can agree there by chance.
+produce: then score = offset + sum(gradient * activation), with one gradient and one offset for
+all. The audit feeds the rest of the network activations that it has never seen, and the part
+below noise, and looks for a gap. One agreement on one input proves little: a ReLU head can
+agree there by chance, and a path around the layer changes nothing there.
 
 If, besides, the gradient is the same at every place, the network has the CAM architecture
 and Grad-CAM is the same map (Draelos and Carin, arXiv:2011.08891, section 3).
@@ -18,7 +19,14 @@ from torch import Tensor, nn
 
 from hirescam.methods.breaks import Trail
 from hirescam.methods.capture import Capture, capture
-from hirescam.methods.probes import disagreement, evidence, points, scores_at, tolerance
+from hirescam.methods.probes import (
+    around,
+    disagreement,
+    evidence,
+    points,
+    scores_at,
+    tolerance,
+)
 from hirescam.methods.replay import Score, replay
 from hirescam.methods.targets import Targets
 
@@ -66,7 +74,7 @@ class Guarantee:
                 "differs between places. Use HiResCAM, which is exact for this network."
             )
         return (
-            f"Not guaranteed: the network is not affine after the explained layer (gap "
+            f"Not guaranteed: the score is not an affine function of the explained layer (gap "
             f"{self.gap:.0e} in {self.probes} probes), so the map may show places that the "
             f"score did not use, or miss some that it did."
             + (f" What breaks it: {self.breaks}." if self.breaks else "")
@@ -104,16 +112,19 @@ def audit_each(
     trail = Trail(seen, limit)
     probed = list(points(seen.activation.detach(), probes, seed))
     with torch.no_grad():
-        scores = scores_at(probed, seen, trail.watch(score), seen.pick(targets))
+        scores, again = scores_at(probed, seen, trail.watch(score), seen.pick(targets))
     found = evidence(seen, targets, limit)
-    gaps = disagreement(scores, probed, found).tolist()
-    verdicts = tuple(
-        Guarantee(Kind.CAM if even else Kind.AFFINE, gap, len(probed) - 2, limit)
-        if gap <= limit
-        else Guarantee(Kind.NONE, gap, len(probed) - 2, limit, *trail.first_break())
-        for gap, even in zip(gaps, found.even, strict=True)
-    )
-    return verdicts, scores[1]
+    bent, moved = disagreement(scores, probed, found), around(scores, again, probed, found)
+    each = zip(found.even, bent.tolist(), moved.tolist(), strict=True)
+    return tuple(_verdict(trail, len(probed) - 2, *one) for one in each), scores[1]
+
+
+def _verdict(trail: Trail, probes: int, even: bool, bent: float, moved: float) -> Guarantee:
+    gap, limit = max(bent, moved), trail.tolerance
+    if gap <= limit:
+        return Guarantee(Kind.CAM if even else Kind.AFFINE, gap, probes, limit)
+    culprit = trail.around() if moved > limit else trail.first_break()
+    return Guarantee(Kind.NONE, gap, probes, limit, *culprit)
 
 
 def weakest(verdicts: tuple[Guarantee, ...]) -> Guarantee:

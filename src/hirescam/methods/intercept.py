@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hirescam.errors import LayerError
+from hirescam.methods.state import refuse_torchscript
 
 Run = Callable[[Callable[..., Any], Sequence[Any], Mapping[str, Any]], Any]
 """Stand-in for a call: the function, what it was given by place, and by name."""
@@ -35,11 +35,6 @@ class _Intercepting(TorchFunctionMode):
 @contextmanager
 def intercepted(network: nn.Module, run: Run) -> Iterator[None]:
     """Let `run` make every torch call of the `with` block; compiled networks run eagerly."""
-    for name, module in network.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise LayerError(
-                f"module {name!r} is TorchScript, whose calls cannot be seen: use the Python "
-                f"module that it was made from"
-            )
+    refuse_torchscript(network)
     with torch.compiler.set_stance("force_eager"), _Intercepting(run):
         yield

@@ -8,9 +8,16 @@ from functools import partial
 import torch
 from jaxtyping import Num
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from hirescam.errors import LayerError
-from hirescam.methods.state import borrowed, eager_around, hooked, unwrapped
+from hirescam.errors import LayerError, ShapeError
+from hirescam.methods.state import (
+    borrowed,
+    eager_around,
+    hooked,
+    refuse_torchscript,
+    unwrapped,
+)
 
 
 def find_layer(
@@ -22,6 +29,7 @@ def find_layer(
     not possible by a forward pass; a network may also name its `explained_layer` itself.
     """
     network = unwrapped(network)
+    _refuse_what_has_no_maps(network, x)
     if layer is None:
         own = getattr(network, "explained_layer", None)
         return own if isinstance(own, nn.Module) else _last_spatial(network, x)
@@ -47,6 +55,29 @@ def layer_name(network: nn.Module, layer: nn.Module) -> str:
     return next(
         _plain(name) for name, module in unwrapped(network).named_modules() if module is layer
     )
+
+
+def channels_come_last(layer: nn.Module, output: Tensor) -> bool:
+    """Whether features lie along the last axis, as tokens have them, and not the second."""
+    parts = [*layer.modules()]
+    features = [getattr(part, "out_features", None) for part in parts]
+    normed = [getattr(part, "normalized_shape", [None])[-1] for part in parts]
+    channels = [getattr(part, "out_channels", None) for part in parts]
+    second, last = output.shape[1], output.shape[-1]
+    return last in features + normed and second not in features + normed + channels
+
+
+def _refuse_what_has_no_maps(network: nn.Module, x: Num[Tensor, "batch ..."]) -> None:
+    refuse_torchscript(network)
+    if any(not is_lazy(weight) and weight.is_inference() for weight in network.parameters()):
+        raise LayerError(
+            "the network's weights were made under torch.inference_mode and have no gradients: "
+            "build or load it outside"
+        )
+    if not x.numel():
+        raise ShapeError(
+            f"an input of shape {tuple(x.shape)} holds nothing to explain: give an image"
+        )
 
 
 def _plain(name: str) -> str:

@@ -63,10 +63,10 @@ def scores_at(
     seen: Capture,
     score: Score,
     pick: Pick,
-) -> Float[Tensor, "point batch target"]:
+) -> tuple[Float[Tensor, "point batch target"], Float[Tensor, "batch target"]]:
     """The targets' scores of every point, a bounded number of points at a time.
 
-    What was seen goes first in every run, as `replay` wants it.
+    What was seen goes first in every run, as `replay` wants it; that replay of it comes second.
     """
     first, others = probed[0], probed[1:]
     most = max(8, PROBE_BYTES // max(1, first.numel() * first.element_size()))
@@ -74,8 +74,9 @@ def scores_at(
     found = [pick(seen.scores.detach())]
     for group in np.array_split(np.arange(len(others)), groups):
         together = torch.cat([first, *(others[at] for at in group)])
-        found += torch.split(pick(score(together)), len(first))[1:]
-    return torch.stack(found).float()
+        again, *rest = torch.split(pick(score(together)), len(first))
+        found += rest
+    return torch.stack(found).float(), again.float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +110,42 @@ def disagreement(
 
     Relative to how much the scores move between the points, and to what rounding moves.
     """
-    offset = scores[1]
-    spread = torch.stack([point.flatten(1).float().square().mean(1).sqrt() for point in probed])
-    size = (scores - offset).abs() + offset.abs() + spread[:, :, None] * found.slope
-    size = size + torch.finfo(torch.float32).tiny
-    own = (scores[0] - offset - found.total).abs() / size[0]
+    size = _sizes(scores, probed, found)
+    own = (scores[0] - scores[1] - found.total).abs() / size[0]
     ends = torch.cat([torch.tensor([0]), torch.arange(2, len(probed), 2)])
     far, before, half_way = ends[1:], ends[:-1], ends[1:] + 1
     bent = (scores[half_way] - (scores[far] + scores[before]) / 2).abs()
     gaps = torch.cat([own[None], bent / (size[far] + size[before])])
+    return _largest(gaps)
+
+
+def around(
+    scores: Float[Tensor, "point batch target"],
+    again: Float[Tensor, "batch target"],
+    probed: Sequence[Float[Tensor, "batch channel *space"]],
+    found: Evidence,
+) -> Float[Tensor, "target"]:
+    """How far each score of what was seen moves when the network's input is another.
+
+    Not at all, unless a path leads around the layer. Relative as in `disagreement`.
+    """
+    moved = (again - scores[0]).abs() / _sizes(scores, probed, found)[0]
+    return _largest(moved[None])
+
+
+def _sizes(
+    scores: Float[Tensor, "point batch target"],
+    probed: Sequence[Float[Tensor, "batch channel *space"]],
+    found: Evidence,
+) -> Float[Tensor, "point batch target"]:
+    """How much of a score each point may be expected to move."""
+    offset = scores[1]
+    spread = torch.stack([point.flatten(1).float().square().mean(1).sqrt() for point in probed])
+    size = (scores - offset).abs() + offset.abs() + spread[:, :, None] * found.slope
+    return size + torch.finfo(torch.float32).tiny
+
+
+def _largest(gaps: Float[Tensor, "point batch target"]) -> Float[Tensor, "target"]:
     return gaps.nan_to_num(float("inf"), posinf=float("inf")).amax(dim=(0, 1))
 
 

@@ -1,4 +1,8 @@
-"""Replay: the part of a network above a layer, run on activations of one's own."""
+"""Replay: the part of a network above a layer, run on activations of one's own.
+
+Below the layer the network sees noise. So scores come from the activations alone, unless a path
+leads around the layer: then even the captured activation gives other scores than it gave.
+"""
 
 from collections.abc import Callable
 
@@ -19,6 +23,7 @@ def replay(seen: Capture, x: Num[Tensor, "batch ..."]) -> Score:
     The first batch must be the captured one, so that its scores are known. A network that gives
     others, or fails, insists on the batch size of `x`: it runs once per batch.
     """
+    stranger = noise_like(x)
 
     def score(activations: Tensor) -> Tensor:
         with (
@@ -27,7 +32,7 @@ def replay(seen: Capture, x: Num[Tensor, "batch ..."]) -> Score:
             eager_around(seen.network, seen.layer),
             watched(seen.layer, lambda *_: activations.clone()),
         ):
-            return seen.network(x.detach())
+            return seen.network(stranger)
 
     def score_any(activations: Tensor) -> Tensor:
         try:
@@ -39,6 +44,15 @@ def replay(seen: Capture, x: Num[Tensor, "batch ..."]) -> Score:
         return torch.cat([score(part) for part in torch.split(activations, len(x))])
 
     return score_any
+
+
+def noise_like(x: Num[Tensor, "batch ..."]) -> Num[Tensor, "batch ..."]:
+    """Another input of the same shape and kind, with even noise over the same values."""
+    random = torch.Generator().manual_seed(0)
+    low, high = (end.float() for end in x.detach().aminmax())
+    noise = torch.rand(x.shape, generator=random).to(x.device)
+    span = torch.where(high > low, high - low, 1)
+    return (low + noise * span).to(x.dtype)
 
 
 def _same(found: Tensor, expected: Tensor) -> bool:

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from hirescam.errors import LayerError
+
 _running: ContextVar[object] = ContextVar("running", default=None)
 
 
@@ -19,6 +21,16 @@ def unwrapped(network: nn.Module) -> nn.Module:
             network = network._modules["_orig_mod"] or network
         else:
             return network
+
+
+def refuse_torchscript(network: nn.Module) -> None:
+    """Raise LayerError for a network of which a part is TorchScript."""
+    for name, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise LayerError(
+                f"{f'module {name!r}' if name else 'the network'} is TorchScript, whose calls "
+                f"cannot be seen: use the Python module that it was made from"
+            )
 
 
 @contextmanager

@@ -88,8 +88,12 @@ def _is_list(value: object) -> TypeGuard[Iterable[object]]:
 
 def _index(target: object, count: int, labels: Sequence[str]) -> int:
     if isinstance(target, str):
+        if labels.count(target) > 1:
+            raise TargetError(
+                f"{labels.count(target)} scores are named {target!r}: give an index instead"
+            )
         if target in labels:
-            return list(labels).index(target)
+            return labels.index(target)
         near = get_close_matches(target, labels, cutoff=0.4)
         raise TargetError(
             f"no score is named {target!r}: "

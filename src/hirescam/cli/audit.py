@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JsonOption
 from hirescam.cli.progress import steps
 
 
@@ -27,7 +28,7 @@ def run(
             "--input", help=".npy array (batch, channel, …) to run; left out, the build's own"
         ),
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="print the verdict as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run the audit and print its verdict."""
     with steps() as step:

@@ -1,23 +1,14 @@
 """Options of commands that work on a cohort, worded once, and the run that they ask for."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from typer import Option
+
+from hirescam.cli.progress import tallying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,65 +20,57 @@ if TYPE_CHECKING:
 PANEL = "Many scans"
 """Where help lists what only a cohort has."""
 
-JobsOption = Annotated[
-    int,
-    Option("--jobs", "-j", help="processes on this machine", min=1, rich_help_panel=PANEL),
-]
-ThreadsOption = Annotated[
-    int,
-    Option(
-        help="threads of each process; another number may change last digits",
-        min=1,
-        rich_help_panel=PANEL,
-    ),
-]
-RayOption = Annotated[
-    str | None,
-    Option(
-        help="work on the Ray cluster at this address (auto: the one of this machine)",
-        rich_help_panel=PANEL,
-    ),
-]
-ShardOption = Annotated[
-    str,
-    Option(
-        help="i/n: only every n-th scan from the i-th, as in an array of jobs",
-        rich_help_panel=PANEL,
-    ),
-]
-LimitOption = Annotated[
-    int | None,
-    Option(help="work on so many scans and stop", min=1, rich_help_panel=PANEL),
-]
-RetryFailedOption = Annotated[
-    bool,
-    Option(
-        "--retry-failed",
-        help="only scans that were tried before and failed",
-        rich_help_panel=PANEL,
-    ),
-]
-KeepOlderOption = Annotated[
-    bool,
-    Option(
-        "--keep-older",
-        help="keep results that another version of hirescam made",
-        rich_help_panel=PANEL,
-    ),
-]
-
 
 @dataclass(frozen=True)
 class How:
     """Where a cohort is worked on, and which part of it."""
 
-    jobs: int = 1
-    threads: int = 1
-    ray: str | None = None
-    shard: str = "1/1"
-    limit: int | None = None
-    retry_failed: bool = False
-    keep_older: bool = False
+    jobs: Annotated[
+        int,
+        Option("--jobs", "-j", help="processes on this machine", min=1, rich_help_panel=PANEL),
+    ] = 1
+    threads: Annotated[
+        int,
+        Option(
+            help="threads of each process; another number may change last digits",
+            min=1,
+            rich_help_panel=PANEL,
+        ),
+    ] = 1
+    ray: Annotated[
+        str | None,
+        Option(
+            help="work on the Ray cluster at this address (auto: the one of this machine)",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    shard: Annotated[
+        str,
+        Option(
+            help="i/n: only every n-th scan from the i-th, as in an array of jobs",
+            rich_help_panel=PANEL,
+        ),
+    ] = "1/1"
+    limit: Annotated[
+        int | None,
+        Option(help="work on so many scans and stop", min=1, rich_help_panel=PANEL),
+    ] = None
+    retry_failed: Annotated[
+        bool,
+        Option(
+            "--retry-failed",
+            help="only scans that were tried before and failed",
+            rich_help_panel=PANEL,
+        ),
+    ] = False
+    keep_older: Annotated[
+        bool,
+        Option(
+            "--keep-older",
+            help="keep results that another version of hirescam made",
+            rich_help_panel=PANEL,
+        ),
+    ] = False
 
 
 def run_over(
@@ -110,7 +93,7 @@ def run_over(
         if how.ray
         else Processes(how.jobs, how.threads)
     )
-    with _progress(step.name) as show:
+    with tallying(step.name) as show:
         return run_cohort(
             step,
             entries,
@@ -146,30 +129,3 @@ def _told(tally: "Tally") -> str:
     }
     said = [f"{count} {what}" for what, count in counts.items() if count or what == "done"]
     return f"{', '.join(said)} of {tally.scans} scans"
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[["Tally"], None]]:
-    """Show how many scans are through, how many of them failed, and when the end will come."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None, failed="")
-
-        def show(tally: "Tally") -> None:
-            lost = tally.failed + tally.killed
-            bar.update(
-                task,
-                total=tally.todo,
-                completed=tally.done + lost,
-                failed=f"{lost} failed" if lost else "",
-            )
-
-        yield show

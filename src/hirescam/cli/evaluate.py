@@ -1,26 +1,24 @@
 """Measure a trained model on scans whose truth is known: scores, and where it looks."""
 
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from hirescam.cli.cohorts import (
-    PANEL,
-    How,
-    JobsOption,
-    KeepOlderOption,
-    LimitOption,
-    RayOption,
-    RetryFailedOption,
-    ShardOption,
-    ThreadsOption,
-    run_over,
-    tell,
-)
+from hirescam.cli.cohorts import PANEL, How, run_over, tell
+from hirescam.cli.options import JsonOption, OverwriteOption, SetOption
 from hirescam.cli.progress import counter
+from hirescam.cli.spread import spread
+
+if TYPE_CHECKING:
+    from hirescam.cohort.run import Tally
+    from hirescam.metrics.organ_iou import Definition as OrganIoU
+    from hirescam.training.config import TrainConfig
+
+VALID = "valid"
 
 
 class Split(StrEnum):
@@ -38,6 +36,28 @@ class Definition(StrEnum):
     published = "published"
 
 
+@dataclass(frozen=True)
+class Many:
+    """Scans of a manifest in place of those that the model's run names."""
+
+    cohort: Annotated[
+        Path | None,
+        Option(
+            help="measure on the scans of this CSV or Parquet with id, path and split",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    truth: Annotated[
+        Path | None,
+        Option(help="their labels, as `hirescam label` wrote them", rich_help_panel=PANEL),
+    ] = None
+    cache: Annotated[
+        Path | None,
+        Option(help="prepared scans; left out, cache in --out", rich_help_panel=PANEL),
+    ] = None
+
+
+@spread
 def run(
     training: Annotated[Path, Argument(help="folder of `hirescam train`")],
     out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("evaluated"),
@@ -45,95 +65,99 @@ def run(
     organ_iou: Annotated[
         Definition, Option(help="OrganIoU as defined, or as the published code computes it")
     ] = Definition.paper,
-    set_: Annotated[
-        list[str] | None,
-        Option("--set", help="change a key of the run's config, such as data=other"),
-    ] = None,
-    overwrite: Annotated[
-        bool, Option("--overwrite", help="replace an existing evaluation")
-    ] = False,
-    as_json: Annotated[bool, Option("--json", help="print the summary as JSON")] = False,
-    cohort: Annotated[
-        Path | None,
-        Option(
-            help="measure on the scans of this CSV or Parquet with id, path and split",
-            rich_help_panel=PANEL,
-        ),
-    ] = None,
-    truth: Annotated[
-        Path | None,
-        Option(help="their labels, as `hirescam label` wrote them", rich_help_panel=PANEL),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        Option(help="prepared scans; left out, cache in --out", rich_help_panel=PANEL),
-    ] = None,
-    jobs: JobsOption = 1,
-    threads: ThreadsOption = 1,
-    ray: RayOption = None,
-    shard: ShardOption = "1/1",
-    limit: LimitOption = None,
-    retry_failed: RetryFailedOption = False,
-    keep_older: KeepOlderOption = False,
+    set_: SetOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+    *,
+    many: Many,
+    how: How,
 ) -> None:
     """Evaluate a run's best model; on test scans with thresholds chosen on validation scans."""
-    if cohort is not None:
-        from hirescam.cohort.evaluating import evaluating, needed, write_page
-        from hirescam.cohort.manifest import read_manifest
-        from hirescam.training.config import TrainConfig, parse_changes
+    from hirescam.training.config import TrainConfig, parse_changes
+
+    config = TrainConfig.read(training / "config.json", **parse_changes(set_ or []))
+    measured = Measured(training, config, split.value, organ_iou.value)
+    if many.cohort is None:
+        folder = evaluate_run(measured, out, overwrite=overwrite)
+        print(_summary(folder) if as_json else folder / "evaluation.html")
+    else:
+        tally, page = evaluate_cohort(measured, many, out, how, overwrite=overwrite)
+        tell(tally, out, as_json=as_json, page=str(page))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run of `hirescam train`, and what is measured of its best model."""
+
+    folder: Path
+    config: "TrainConfig"
+    split: str
+    definition: "OrganIoU"
+
+    @property
+    def model(self) -> Path:
         from hirescam.training.run_folder import BEST
 
-        if truth is None:
-            raise BadParameter("give the labels of the cohort's scans with --truth")
-        config = TrainConfig.read(training / "config.json", **parse_changes(set_ or []))
-        work = evaluating(
-            training / BEST,
-            truth,
-            cache or out / "cache",
-            downsampling=config.downsampling,
-            definition=organ_iou.value,
-            threads=threads,
-        )
-        entries = needed(read_manifest(cohort), split.value)
-        how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
-        tally = run_over(work, entries, out, how, overwrite=overwrite)
-        page = write_page(entries, split.value, out, title=f"{config.name}, {cohort.name}")
-        tell(tally, out, as_json=as_json, page=str(page))
-        return
+        return self.folder / BEST
+
+
+def evaluate_run(run: Measured, out: Path, *, overwrite: bool) -> Path:
+    """Measure on scans that the run's config names; the folder written."""
     with counter() as show:
         from hirescam.drawing.evaluation import write_evaluation
         from hirescam.evaluation.localisation import chosen_thresholds
         from hirescam.evaluation.run import evaluate
         from hirescam.models.files import load_model
-        from hirescam.training.config import TrainConfig, parse_changes
         from hirescam.training.datasets.read import read_cases
-        from hirescam.training.run_folder import BEST
 
-        config = TrainConfig.read(training / "config.json", **parse_changes(set_ or []))
-        cases = read_cases(config)
-        model = load_model(training / BEST)
+        cases, model = read_cases(run.config), load_model(run.model)
         outcomes = {
             name: evaluate(
                 model,
                 cases.splits[name],
-                config.cache or config.data.parent / "cache",
-                downsampling=config.downsampling,
-                definition=organ_iou.value,
-                jobs=config.workers,
+                run.config.cache or run.config.data.parent / "cache",
+                downsampling=run.config.downsampling,
+                definition=run.definition,
+                jobs=run.config.workers,
                 on_progress=show,
             )
-            for name in dict.fromkeys(["valid", split.value])
+            for name in dict.fromkeys([VALID, run.split])
         }
-        folder = write_evaluation(
-            outcomes[split.value],
+        thresholds = chosen_thresholds(outcomes[VALID]) if run.split != VALID else None
+        return write_evaluation(
+            outcomes[run.split],
             out,
-            thresholds=None if split is Split.valid else chosen_thresholds(outcomes["valid"]),
-            title=f"{config.name}, {split.value} scans",
+            thresholds=thresholds,
+            title=f"{run.config.name}, {run.split} scans",
             notes=model.card.notes,
             overwrite=overwrite,
         )
-    if as_json:
-        summary = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-        print(json.dumps({name: summary[name] for name in summary if name != "tables"}))
-    else:
-        print(folder / "evaluation.html")
+
+
+def evaluate_cohort(
+    run: Measured, many: Many, out: Path, how: How, *, overwrite: bool
+) -> "tuple[Tally, Path]":
+    """Measure on scans that a manifest names, each kept; the counts, and the page of all."""
+    from hirescam.cohort.evaluating import evaluating, needed, write_page
+    from hirescam.cohort.manifest import read_manifest
+
+    if many.cohort is None or many.truth is None:
+        raise BadParameter("give the labels of the cohort's scans with --truth")
+    step = evaluating(
+        run.model,
+        many.truth,
+        many.cache or out / "cache",
+        downsampling=run.config.downsampling,
+        definition=run.definition,
+        threads=how.threads,
+    )
+    entries = needed(read_manifest(many.cohort), run.split)
+    tally = run_over(step, entries, out, how, overwrite=overwrite)
+    title = f"{run.config.name}, {many.cohort.name}"
+    return tally, write_page(entries, run.split, out, title=title)
+
+
+def _summary(folder: Path) -> str:
+    """What was measured, without its tables, as JSON."""
+    summary = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    return json.dumps({name: summary[name] for name in summary if name != "tables"})

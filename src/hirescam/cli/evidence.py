@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JsonOption, OverwriteOption
 from hirescam.cli.progress import counter
 
 
@@ -14,10 +15,8 @@ def run(
         Path, Argument(help="folder of `hirescam explain --cohort`, or of several summaries")
     ],
     out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("evidence"),
-    overwrite: Annotated[
-        bool, Option("--overwrite", help="replace an existing evidence folder")
-    ] = False,
-    as_json: Annotated[bool, Option("--json", help="print the alarms as JSON")] = False,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Evidence by label, organ and slice, odd scans and alarms, on one page."""
     with counter() as show:

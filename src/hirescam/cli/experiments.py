@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JobsOption, JsonOption
 from hirescam.cli.progress import counter
 from hirescam.experiments.registry import EXPERIMENTS
 
@@ -28,8 +29,8 @@ def run(
     quick: Annotated[
         bool, Option("--quick", help="few chests, few epochs: shows the way, not the result")
     ] = False,
-    jobs: Annotated[int, Option("--jobs", "-j", help="processes", min=1)] = 2,
-    as_json: Annotated[bool, Option("--json", help="print the table as JSON")] = False,
+    jobs: JobsOption = 2,
+    as_json: JsonOption = False,
 ) -> None:
     """Do what is missing, and print the table."""
     with counter() as show:

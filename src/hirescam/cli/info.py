@@ -4,11 +4,9 @@ import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
-
-from typer import Option
 
 import hirescam
+from hirescam.cli.options import JsonOption
 from hirescam.home import demo_model_path
 
 PACKAGES = {
@@ -24,7 +22,7 @@ PACKAGES = {
 }
 
 
-def run(as_json: Annotated[bool, Option("--json", help="print as JSON")] = False) -> None:
+def run(as_json: JsonOption = False) -> None:
     """Gather facts that a bug report needs, none of which name a person."""
     packages = {
         extra: {name: _version(name) for name in names} for extra, names in PACKAGES.items()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JobsOption, JsonOption
 from hirescam.cli.progress import steps
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def run(
     location_checks: Annotated[
         bool, Option(help="sarle-2020: whether impossible locations are dropped")
     ] = True,
-    jobs: Annotated[int, Option("--jobs", "-j", help="processes at work", min=1)] = 1,
+    jobs: JobsOption = 1,
     explain: Annotated[
         str | None, Option(help="only show this report in colour, with what was found and why")
     ] = None,
     html: Annotated[
         Path | None, Option(help="with --explain: also write this page; it holds the text")
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="print what was done as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Label every report of a file, or explain one."""
     with steps() as step:

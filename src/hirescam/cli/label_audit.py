@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JsonOption
+
 if TYPE_CHECKING:
     from hirescam.reports.agreement import Agreement, Interval
 
@@ -37,7 +39,7 @@ def run(
         Path | None,
         Option(help="also write every report and label on which they differ, as CSV"),
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="print the comparison as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print label by label how two files agree."""
     from hirescam.reports.agreement import compare_files, write_differences

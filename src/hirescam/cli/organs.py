@@ -1,20 +1,13 @@
 """Organs for a scan, as an option asks for them: found in it, taken from a file, or none."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from typer import Option
+from typing import TYPE_CHECKING
 
 from hirescam.errors import ReadError
 
 if TYPE_CHECKING:
     from hirescam.ct.volume import Volume
     from hirescam.organs.masks import OrganMasks
-
-OrgansOption = Annotated[
-    str,
-    Option(help="organs to name places by: auto finds them, none does without, or a NIfTI"),
-]
 
 
 def organs_of(volume: "Volume", asked: str) -> "OrganMasks | None":

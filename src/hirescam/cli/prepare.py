@@ -5,20 +5,12 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hirescam.cli.cohorts import (
-    How,
-    JobsOption,
-    KeepOlderOption,
-    LimitOption,
-    RayOption,
-    RetryFailedOption,
-    ShardOption,
-    ThreadsOption,
-    run_over,
-    tell,
-)
+from hirescam.cli.cohorts import How, run_over, tell
+from hirescam.cli.options import JsonOption
+from hirescam.cli.spread import spread
 
 
+@spread
 def run(
     manifest: Annotated[
         Path,
@@ -34,23 +26,17 @@ def run(
     recipe: Annotated[
         Path | None, Option(help="TOML of a model that is yet to be trained on them")
     ] = None,
-    jobs: JobsOption = 1,
-    threads: ThreadsOption = 1,
-    ray: RayOption = None,
-    shard: ShardOption = "1/1",
-    limit: LimitOption = None,
-    retry_failed: RetryFailedOption = False,
-    keep_older: KeepOlderOption = False,
+    *,
+    how: How,
     overwrite: Annotated[
         bool, Option("--overwrite", help="make anew what other settings or versions made")
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="print the counts as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Prepare what is missing or failed; one scan that fails does not stop the rest."""
     from hirescam.cohort.manifest import read_manifest
     from hirescam.cohort.preparing import preparing
 
     step = preparing(cache or out / "cache", model=model, recipe=recipe)
-    how = How(jobs, threads, ray, shard, limit, retry_failed, keep_older)
     tally = run_over(step, read_manifest(manifest), out, how, overwrite=overwrite)
     tell(tally, out, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -11,7 +12,11 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from hirescam.cohort.run import Tally
 
 
 @contextmanager
@@ -43,5 +48,32 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
             if name not in tasks:
                 tasks[name] = bar.add_task(name, total=of)
             bar.update(tasks[name], completed=done)
+
+        yield show
+
+
+@contextmanager
+def tallying(name: str) -> Iterator[Callable[["Tally"], None]]:
+    """Show how many scans are through, how many of them failed, and when the end will come."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None, failed="")
+
+        def show(tally: "Tally") -> None:
+            lost = tally.failed + tally.killed
+            bar.update(
+                task,
+                total=tally.todo,
+                completed=tally.done + lost,
+                failed=f"{lost} failed" if lost else "",
+            )
 
         yield show

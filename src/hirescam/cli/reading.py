@@ -1,13 +1,13 @@
-"""Options of every command that reads a scan, worded once, and the reading they ask for."""
+"""Options of every command that reads scans, worded once, and the reading they ask for."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 if TYPE_CHECKING:
-    from hirescam.ct.volume import Volume
+    from hirescam.cohort.reading import Reading
 
 
 class OnBadGeometry(StrEnum):
@@ -21,32 +21,32 @@ SeriesOption = Annotated[
     str | None,
     Option(help="UID of the DICOM series to read, as `hirescam series` lists them"),
 ]
-OnBadGeometryOption = Annotated[
-    OnBadGeometry,
-    Option(help="refuse irregular slices, or resample them and put that on record"),
-]
-AssumeHuOption = Annotated[
-    bool,
-    Option("--assume-hu", help="take DICOM values that state no unit for Hounsfield units"),
-]
-SandboxOption = Annotated[
-    bool, Option("--sandbox", help="decode in a process with limits of time and memory")
+AnyValuesOption = Annotated[
+    bool, Option("--any-values", help="take values that no CT of a person has, too")
 ]
 
 
-def read(
-    scan: Path,
-    *,
-    series: str | None = None,
-    on_bad_geometry: OnBadGeometry = OnBadGeometry.error,
-    assume_hu: bool = False,
-    sandbox: bool = False,
-) -> "Volume":
-    """The scan, read as the options say."""
-    from hirescam.ct.files import read_volume
-    from hirescam.ct.sandbox import read_volume_sandboxed
+@dataclass(frozen=True)
+class Leniency:
+    """What is repaired or taken for granted in a scan, and how much it is trusted."""
 
-    reader = read_volume_sandboxed if sandbox else read_volume
-    return reader(
-        scan, series=series, on_bad_geometry=on_bad_geometry.value, assume_hu=assume_hu
+    on_bad_geometry: Annotated[
+        OnBadGeometry,
+        Option(help="refuse irregular slices, or resample them and put that on record"),
+    ] = OnBadGeometry.error
+    assume_hu: Annotated[
+        bool,
+        Option("--assume-hu", help="take DICOM values that state no unit for Hounsfield units"),
+    ] = False
+    sandbox: Annotated[
+        bool, Option("--sandbox", help="decode in a process with limits of time and memory")
+    ] = False
+
+
+def reading(leniency: Leniency, *, any_values: bool) -> "Reading":
+    """How scans are read under these options."""
+    from hirescam.cohort.reading import Reading
+
+    return Reading(
+        leniency.on_bad_geometry.value, leniency.assume_hu, leniency.sandbox, any_values
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JobsOption, SetOption
 from hirescam.cli.progress import counter
 
 
@@ -13,12 +14,9 @@ def run(
         Path, Argument(help="TOML as for `hirescam train`: data, organs, map and down-sampling")
     ],
     out: Annotated[Path, Option("--out", "-o", help="folder to write")] = Path("regions"),
-    set_: Annotated[
-        list[str] | None,
-        Option("--set", help="change a key of the recipe: KEY=VALUE (repeatable)"),
-    ] = None,
+    set_: SetOption = None,
     previews: Annotated[int, Option(help="pictures of so many scans", min=0)] = 8,
-    jobs: Annotated[int, Option(help="processes", min=1)] = 1,
+    jobs: JobsOption = 1,
 ) -> None:
     """Write regions and name their folder."""
     with counter() as show:

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from hirescam.cli.jobs import Job, list_jobs
+from hirescam.cli.options import JsonOption
 from hirescam.cli.progress import steps
-from hirescam.cli.reading import (
-    AssumeHuOption,
-    OnBadGeometry,
-    OnBadGeometryOption,
-    SandboxOption,
-    SeriesOption,
-    read,
-)
+from hirescam.cli.reading import Leniency, SeriesOption, reading
+from hirescam.cli.spread import spread
 from hirescam.errors import HirescamError
 
 if TYPE_CHECKING:
@@ -35,6 +30,7 @@ class Method(StrEnum):
     published_as_printed = "published-as-printed"
 
 
+@spread
 def run(
     scan: Annotated[Path, Argument(help="one scan, or a folder of scans if --out is a folder")],
     out: Annotated[
@@ -57,28 +53,21 @@ def run(
         Option("--dicom", help="write a DICOM Segmentation, which names the patient, beside"),
     ] = False,
     series: SeriesOption = None,
-    on_bad_geometry: OnBadGeometryOption = OnBadGeometry.error,
-    assume_hu: AssumeHuOption = False,
-    sandbox: SandboxOption = False,
-    as_json: Annotated[bool, Option("--json", help="print the results as JSON")] = False,
+    *,
+    leniency: Leniency,
+    as_json: JsonOption = False,
 ) -> None:
     """Segment each scan; one that fails does not stop the rest."""
     results: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
-    reading = partial(
-        read,
-        series=series,
-        on_bad_geometry=on_bad_geometry,
-        assume_hu=assume_hu,
-        sandbox=sandbox,
-    )
+    read = partial(reading(leniency, any_values=True).read, series=series)
     with steps() as step:
         jobs = list_jobs(scan, out, preview=preview, masks=external)
         for number, job in enumerate(jobs, start=1):
             step(f"segmenting {job.scan.name} ({number} of {len(jobs)})")
             try:
                 source = _source(job, series) if dicom else None
-                results[str(job.out)] = _segment(job, reading, method.value, table, source)
+                results[str(job.out)] = _segment(job, read, method.value, table, source)
             except HirescamError as error:
                 failures[job.scan.name] = str(error)
             except Exception as error:

@@ -5,7 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument
+
+from hirescam.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from hirescam.ct.dicom.series import Series
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 def run(
     path: Annotated[Path, Argument(help="folder with all folders within it, zip, or file")],
-    as_json: Annotated[bool, Option("--json", help="print as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read every header once and print two lines for each series."""
     from hirescam.ct.dicom.read import list_series

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from hirescam.cli.options import JobsOption, JsonOption
 from hirescam.cli.progress import counter
 
 
@@ -35,7 +36,7 @@ def run(
         Format, Option(help="NIfTI, or NPZ as in RAD-ChestCT (size full only)")
     ] = Format.nifti,
     seed: Annotated[int, Option(help="another seed, other chests", min=0)] = 0,
-    jobs: Annotated[int, Option("--jobs", "-j", help="processes", min=1)] = 1,
+    jobs: JobsOption = 1,
     prevalence: Annotated[
         list[str] | None, Option(help="LABEL=SHARE of chests with it (repeatable)")
     ] = None,
@@ -49,7 +50,7 @@ def run(
         list[str] | None,
         Option(help="NAME=STRENGTH or NAME:LABEL=STRENGTH: marker, body_fat or bed_pattern"),
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="print the result as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Simulate what is missing in the folder, and name the folder."""
     with counter() as show:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hirescam.cli.options import JsonOption, SetOption
 from hirescam.cli.progress import counter
 
 
@@ -14,14 +15,11 @@ def run(
         Path, Argument(help="TOML such as those in recipes/, or config.json of a run")
     ],
     out: Annotated[Path, Option("--out", "-o", help="folder of the run")] = Path("run"),
-    set_: Annotated[
-        list[str] | None,
-        Option("--set", help="change a key of the recipe: KEY=VALUE (repeatable)"),
-    ] = None,
+    set_: SetOption = None,
     resume: Annotated[
         bool, Option("--resume", help="go on with the run in that folder, if there is one")
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="print the result as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train, and name the model and what was measured of it."""
     with counter() as show:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from hirescam.cli.options import JsonOption
+
 
 class Action(StrEnum):
     """What to do with a vocabulary."""
@@ -24,7 +26,7 @@ def run(
         Path | None, Argument(help="folder of TOML rows of your own, laid over ours")
     ] = None,
     profile: Annotated[str, Option(help="default, sarle-2020 or sarle-2020-cxr")] = "default",
-    as_json: Annotated[bool, Option("--json", help="print the flaws as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the flaws of a vocabulary, one a line."""
     from hirescam.reports.lint import check_vocabulary

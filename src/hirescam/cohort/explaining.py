@@ -69,7 +69,7 @@ class Explaining:
     def __call__(self, entry: Entry, folder: Path) -> None:
         """Write summary.json and maps, with `pages` report.html and pictures too."""
         torch.set_num_threads(self.threads)
-        model, volume = _model(self), self.reading.read(entry)
+        model, volume = _model(self), self.reading.read(entry.path, entry.series)
         found = explain(
             model,
             volume,

@@ -45,7 +45,7 @@ class Preparing:
 
     def __call__(self, entry: Entry, folder: Path) -> None:
         """Write the scan's organs, named after it, and where the cache holds the rest."""
-        volume = STRICT.read(entry)
+        volume = STRICT.read(entry.path, entry.series)
         organs = entry.organs or save_organs(
             segment_organs(volume),
             folder / f"{entry.id}.nii.gz",  # the name that `organs` of a recipe looks for

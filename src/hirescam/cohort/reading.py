@@ -1,9 +1,9 @@
-"""Reading: how every scan of a cohort is read, and refused where it is no CT of a person."""
+"""Reading: how scans are read, and refused where they are no CT of a person."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from hirescam.cohort.manifest import Entry
 from hirescam.ct.files import read_volume
 from hirescam.ct.plausible import check_plausible
 from hirescam.ct.refusal import refusing
@@ -25,17 +25,17 @@ class Reading:
         """What decides the voxels that come of a scan."""
         return {name: it for name, it in vars(self).items() if name != "sandbox"}
 
-    def read(self, entry: Entry) -> Volume:
-        """The scan of an entry. Raises `ReadError` if it cannot be read without a guess."""
+    def read(self, path: Path, series: str | None = None) -> Volume:
+        """The scan at a path. Raises `ReadError` if it cannot be read without a guess."""
         reader = read_volume_sandboxed if self.sandbox else read_volume
         volume = reader(
-            entry.path,
-            series=entry.series,
+            path,
+            series=series,
             on_bad_geometry=self.on_bad_geometry,
             assume_hu=self.assume_hu,
         )
         if not self.any_values:
-            with refusing(entry.path):
+            with refusing(path):
                 check_plausible(volume)
         return volume
 

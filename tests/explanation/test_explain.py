@@ -1,14 +1,19 @@
 """explain: scores, maps in their place in the patient, and a verdict, for one scan."""
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import hirescam
 from hirescam.ct.prepare import network_input, place
 from hirescam.ct.volume import Volume
-from hirescam.errors import ModelError
-from hirescam.explanation import explain, fingerprint
+from hirescam.errors import ModelError, VoxelError
+from hirescam.explanation import Geometry, Method, explain, fingerprint
+from hirescam.explanation.explaining import GEOMETRIES, MAPS
 from hirescam.methods import Kind
 from hirescam.models.accelerate import accelerate
 from make import affine, volume
@@ -58,6 +63,48 @@ def test_a_network_of_broken_weights_is_refused():
     model.network.head.weight.data[0] = float("nan")
     with pytest.raises(ModelError, match="not finite numbers"):
         explain(model, volume((40, 60, 60)), any_values=True)
+
+
+def test_a_scan_with_holes_is_refused_for_its_own_sake():
+    scan = volume((40, 60, 60))
+    holed = Volume(np.where(scan.voxels > 0, np.nan, scan.voxels).astype("f4"), scan.affine)
+    with pytest.raises(VoxelError, match="voxels that are NaN"):
+        explain(small_model(), holed, any_values=True)
+
+
+def test_a_head_of_another_precision_is_refused():
+    model = small_model()
+    model.network.bfloat16()
+    with pytest.raises(ModelError, match="head is not float32"):
+        explain(model, volume((40, 60, 60)), any_values=True)
+
+
+def test_a_model_in_training_is_explained_as_it_scores_and_left_in_training(found):
+    model = small_model()
+    model.network.head = nn.Sequential(nn.Dropout(0.9), model.network.head)
+    model.network.train()
+    other = explain(model, found.scan, any_values=True)
+    np.testing.assert_array_equal(other.logits, found.logits)
+    np.testing.assert_array_equal(other.offsets, found.offsets)
+    assert other.guarantees["lung_cyst"].kind is Kind.AFFINE
+    assert model.network.training
+
+
+def test_every_way_to_ask_for_is_in_a_table():
+    assert set(MAPS) == set(get_args(Method))
+    assert set(GEOMETRIES) == set(get_args(Geometry))
+
+
+def test_voxels_that_must_not_be_written_to_are_explained(found):
+    voxels = found.scan.voxels.copy()
+    voxels.setflags(write=False)
+    other = explain(small_model(), Volume(voxels, found.scan.affine), any_values=True)
+    np.testing.assert_array_equal(other.raw_maps, found.raw_maps)
+
+
+def test_probabilities_of_any_score_are_numbers(found):
+    sure = replace(found, logits=np.array([-800, 0, 800], np.float32))
+    assert list(sure.probabilities.values()) == [0, 0.5, 1]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

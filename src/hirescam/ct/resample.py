@@ -75,7 +75,7 @@ def resample(
     used = np.flatnonzero(along_slice.any(dim=0).numpy())
     flat = torch.empty(len(used), len(along_row) * len(along_column))
     for into, index in zip(flat, used, strict=True):
-        plane = torch.from_numpy(np.ascontiguousarray(values[index])).float() - outside
+        plane = torch.from_numpy(values[index].astype(np.float32, order="C")) - outside
         into.copy_(_along(_along(plane, along_row).T, along_column).T.reshape(-1))
     out = _along(flat, along_slice[:, used]).add_(outside)
     return out.reshape(len(along_slice), len(along_row), len(along_column)).numpy()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
+from scipy.special import expit
 
 from hirescam.ct.grid import onto
 from hirescam.ct.volume import Volume
@@ -65,8 +66,8 @@ class Explanation:
     @property
     def probabilities(self) -> dict[str, float]:
         """Sigmoid of each score."""
-        probability = 1 / (1 + np.exp(-self.logits.astype(np.float64)))
-        return dict(zip(self.labels, probability.tolist(), strict=True))
+        probabilities = expit(self.logits.astype(np.float64))
+        return dict(zip(self.labels, probabilities.tolist(), strict=True))
 
     @property
     def slice_scores(self) -> dict[str, Float32[np.ndarray, "slice"]]:

@@ -83,22 +83,13 @@ def capture(
     """
     network = unwrapped(network)
     layer = find_layer(network, x, layer)
+    name = layer_name(network, layer)
     kept: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: object) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim < 3:
-            raise LayerError(
-                f"layer {layer_name(network, layer)!r} returns {_described(output)}, expected "
-                f"one tensor (batch, channel, *space): pick a layer with spatial output"
-            )
-        if channels_come_last(layer, output):
-            raise LayerError(
-                f"layer {layer_name(network, layer)!r} returns {_described(output)}, whose "
-                f"last axis seems to be its channels, expected (batch, channel, *space): pick "
-                f"a layer that permutes them, or let one do so"
-            )
-        below = create_graph and output.requires_grad
-        kept.append(output if below else output.detach().requires_grad_())
+        found = _with_places(output, layer, name)
+        below = create_graph and found.requires_grad
+        kept.append(found if below else found.detach().requires_grad_())
         return kept[-1].clone()  # so that a later in-place ReLU cannot change what we kept
 
     with torch.inference_mode(False), torch.enable_grad():
@@ -110,10 +101,33 @@ def capture(
             watched(layer, keep),
         ):
             scores = network(x)
+    _check_run(kept, scores, name)
+    named = label_names(network) if labels is None else tuple(labels)
+    return Capture(scores, kept[0], layer, network, named)
+
+
+def _with_places(output: object, layer: nn.Module, name: str) -> Tensor:
+    """What a layer returned, if that has channels and then places."""
+    if not isinstance(output, Tensor) or output.ndim < 3:
+        raise LayerError(
+            f"layer {name!r} returns {_described(output)}, expected one tensor "
+            f"(batch, channel, *space): pick a layer with spatial output"
+        )
+    if channels_come_last(layer, output):
+        raise LayerError(
+            f"layer {name!r} returns {_described(output)}, whose last axis seems to be its "
+            f"channels, expected (batch, channel, *space): pick a layer that permutes them, or "
+            f"let one do so"
+        )
+    return output
+
+
+def _check_run(kept: Sequence[Tensor], scores: object, name: str) -> None:
+    """Refuse a run whose scores cannot be traced back to the layer, image by image."""
     if len(kept) != 1:
         raise LayerError(
-            f"layer {layer_name(network, layer)!r} ran {len(kept)} times in one forward pass, "
-            f"expected exactly 1: pick a layer that the network calls once"
+            f"layer {name!r} ran {len(kept)} times in one forward pass, expected exactly 1: "
+            f"pick a layer that the network calls once"
         )
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         raise TargetError(
@@ -122,17 +136,14 @@ def capture(
         )
     if not scores.requires_grad or not _reaches(scores, kept[0]):
         raise LayerError(
-            f"the scores do not depend on layer {layer_name(network, layer)!r}: pick another, "
-            f"or run it without no_grad, detach and reentrant checkpoints"
+            f"the scores do not depend on layer {name!r}: pick another, or run it without "
+            f"no_grad, detach and reentrant checkpoints"
         )
     if len(scores) != len(kept[0]):
         raise LayerError(
-            f"layer {layer_name(network, layer)!r} returns {len(kept[0])} rows for "
-            f"{len(scores)} rows of scores: pick a layer with one row per image, slices as an "
-            f"axis of space"
+            f"layer {name!r} returns {len(kept[0])} rows for {len(scores)} rows of scores: "
+            f"pick a layer with one row per image, slices as an axis of space"
         )
-    named = label_names(network) if labels is None else tuple(labels)
-    return Capture(scores, kept[0], layer, network, named)
 
 
 @contextmanager

@@ -167,6 +167,8 @@ def _build(card: Card) -> Classifier:
                 f"the network has {argument}={card.arguments.get(argument)} but its labels and "
                 f"preparation need {argument}={value}: this file was put together wrongly"
             )
+    if not card.labels:
+        raise ModelError("the model has no labels: name each of its scores")
     if len(set(card.labels)) < len(card.labels):
         raise ModelError("two labels of the model have the same name: rename one")
     return build(card.architecture, card.arguments)

@@ -159,6 +159,7 @@ def lines(
     *lines: Course,
     thickness: Number = 1.0,
 ) -> Tubes:
+    """Courses of the reference chest as tubes of this person."""
     return joined(
         *(
             tube(np.array(places) * person.scale + person.shift, np.array(radii) * thickness)

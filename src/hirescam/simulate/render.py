@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int16
 
+from hirescam.anatomy import ORGANS
 from hirescam.ct.volume import AIR_HU
 from hirescam.simulate.canvas import Canvas, blank, mask, paint, trace
 from hirescam.simulate.findings.kinds import Chest, Lesion
@@ -81,7 +82,7 @@ def render(seed: int, scene: Scene, grid: Grid) -> Drawn:
     drawn = Drawn(
         np.empty(grid.shape, np.int16),
         {label: np.zeros(grid.shape, bool) for label in sorted(named)},
-        {organ: np.zeros(grid.shape, bool) for organ in (*_ORGANS, *structures)},
+        {organ: np.zeros(grid.shape, bool) for organ in (*ORGANS, *structures)},
         {name: np.zeros(grid.shape, bool) for name in cheats},
     )
     slices = noise(grid.shape, person.noise_hu, stream(seed, "noise"))
@@ -120,9 +121,6 @@ def _nearest(grid: Grid, shape: Shape) -> tuple[int, ...]:
     deepest = np.unravel_index(int(np.argmin(shape.distance(near))), near.shape)
     starts = [part.start for part in index if isinstance(part, slice)]
     return tuple(start + int(at) for start, at in zip(starts, deepest, strict=True))
-
-
-_ORGANS = ("right_lung", "left_lung", "mediastinum")
 
 
 def _structures(scene: Scene) -> dict[str, Shape]:

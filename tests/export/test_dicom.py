@@ -19,6 +19,7 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import TargetError, WriteError
 from hirescam.export.dicom.folder import write_dicom, write_organ_segmentation
 from hirescam.export.dicom.source import read_source
+from hirescam.methods.guarantee import Guarantee, Kind
 from hirescam.organs.external import import_organs
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
 from make import shared_data, volume
@@ -171,6 +172,16 @@ def test_the_values_are_those_of_the_map_and_say_what_they_are(written):
     assert "Guaranteed" in told["121106"]
 
 
+def test_a_map_above_global_average_pooling_is_coded_as_class_activation(tmp_path):
+    series, scan, _ = study(tmp_path)
+    pooled = (Guarantee(Kind.CAM, gap=1e-7, probes=16),)
+    found = explanation(("x",), scan=scan, verdicts=pooled)
+    path, *_ = write_dicom(found, read_source(series), tmp_path / "out")
+    shared = pydicom.dcmread(path).SharedFunctionalGroupsSequence[0]
+    meaning = shared.RealWorldValueMappingSequence[0].QuantityDefinitionSequence[0]
+    assert meaning.ConceptCodeSequence[0].CodeValue == "130402"
+
+
 def test_organs_come_back_from_the_segmentation_as_they_were(written):
     found, organs, paths = written
     back = import_organs(paths["organs"], found.scan, "hirescam")
@@ -228,6 +239,19 @@ def test_the_report_tells_probability_evidence_and_verdict_of_every_label(writte
     assert meanings["map verdict"] == "guaranteed"
     texts = [item.TextValue for item in first[0].ContentSequence if item.ValueType == "TEXT"]
     assert any("% of the positive evidence lies" in text for text in texts)
+
+
+def test_the_report_names_each_map_as_the_visual_explanation_of_its_finding(written):
+    _, _, paths = written
+    told = srread(paths["report"]).content.get_image_measurement_groups()
+    named = {
+        group.tracking_identifier: item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        for group in told
+        for item in group[0].ContentSequence
+        if item.name.value == "130401"
+    }
+    maps = {stem: pydicom.dcmread(path) for stem, path in paths.items() if "map-" in stem}
+    assert named == {map_.ContentDescription: map_.SOPInstanceUID for map_ in maps.values()}
 
 
 def test_every_object_belongs_to_the_patient_and_the_study(written):

@@ -4,15 +4,20 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+from hirescam.methods.guarantee import Kind
+
 OURS = "99HIRESCAM"
 
 MAP_CODES = {
-    "cam": codes.DCM.ClassActivation,
-    "hirescam": codes.DCM.GradientWeightedClassActivation,
-    "gradcam": codes.DCM.GradientWeightedClassActivation,
-    "saliency": codes.DCM.Saliency,
+    Kind.CAM: codes.DCM.ClassActivation,
+    Kind.AFFINE: codes.DCM.GradientWeightedClassActivation,
+    Kind.NONE: codes.DCM.GradientWeightedClassActivation,
 }
-"""What a method's values are; DICOM CID 7180."""
+"""What a map's values are, by the network that it explains; DICOM CID 217.
+
+Above global average pooling and a linear layer, HiResCAM and Grad-CAM are CAM times a constant.
+CID 217 also has Saliency (130404), the gradient at the input, which none of our maps is.
+"""
 
 ORGAN_CODES = {
     "right_lung": Code("3341006", "SCT", "Right lung"),

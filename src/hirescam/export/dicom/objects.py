@@ -10,7 +10,7 @@ from hirescam.errors import WriteError
 from hirescam.explanation import Explanation
 from hirescam.export.dicom.equipment import Place
 from hirescam.export.dicom.parametric_map import parametric_map
-from hirescam.export.dicom.report import report
+from hirescam.export.dicom.report import reference, report
 from hirescam.export.dicom.segmentation import (
     evidence_segments,
     organ_segments,
@@ -34,13 +34,16 @@ def objects(
     threshold: float,
 ) -> Named:
     """Maps, segmentations and the report, one after the other: each map is large."""
-    yield from _maps(found, mapped, source)
+    pictures = {}
+    for label, (name, made) in zip(mapped, _maps(found, mapped, source), strict=True):
+        pictures[label] = reference(made)
+        yield name, made
     yield from _thresholded(found, mapped, threshold, source)
     if organs is not None:
         yield from _of_organs(found, mapped, organs, source)
     shares = None if organs is None else found.by_organ(organs)
     place = Place(FIRST_SERIES + 4, "hirescam: findings")
-    yield "report", report(found, told, shares, source, place)
+    yield "report", report(found, told, shares, source, place, pictures)
 
 
 def organ_object(organs: OrganMasks, scan: Volume, source: SourceSeries) -> Dataset:

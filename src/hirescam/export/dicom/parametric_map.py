@@ -56,7 +56,7 @@ def _meaning(found: Explanation, label: str, limit: float) -> RealWorldValueMapp
         value_range=(-limit, limit),
         slope=1.0,
         intercept=0.0,
-        quantity_definition=concept(MAP_CODES[made_by.method]),
+        quantity_definition=concept(MAP_CODES[found.guarantees[label].kind]),
     )
     told = {
         codes.DCM.AlgorithmName: made_by.method,

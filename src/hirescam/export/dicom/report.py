@@ -3,7 +3,7 @@
 A structured report of DICOM template TID 1500; one measurement group (TID 1501) for each label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from highdicom import UID
 from highdicom.sr import (
@@ -11,6 +11,7 @@ from highdicom.sr import (
     CodedConcept,
     Comprehensive3DSR,
     DeviceObserverIdentifyingAttributes,
+    ImageContentItem,
     Measurement,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
@@ -20,6 +21,7 @@ from highdicom.sr import (
     TextContentItem,
     TrackingIdentifier,
 )
+from pydicom import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
@@ -41,8 +43,13 @@ def report(
     shares: OrganShares | None,
     source: SourceSeries,
     place: Place,
+    pictures: Mapping[str, Dataset],
 ) -> Comprehensive3DSR:
-    """All `labels`, the most probable first; neither complete nor verified by anyone."""
+    """All `labels`, the most probable first; neither complete nor verified by anyone.
+
+    `pictures` refer to the maps that were written, by label: each is named as the visual
+    explanation of its finding.
+    """
     ordered = sorted(labels, key=lambda label: -found.scores[label])
     content = MeasurementReport(
         observation_context=ObservationContext(
@@ -57,11 +64,13 @@ def report(
             )
         ),
         procedure_reported=concept(CT_OF_CHEST),
-        imaging_measurements=[_finding(found, label, shares) for label in ordered],
+        imaging_measurements=[
+            _finding(found, label, shares, pictures.get(label)) for label in ordered
+        ],
         title=concept(codes.DCM.ImagingMeasurementReport),
     )
     return Comprehensive3DSR(
-        evidence=source.images,
+        evidence=[*source.images, *pictures.values()],
         content=content[0],
         **place.arguments,
         is_complete=False,
@@ -70,8 +79,16 @@ def report(
     )
 
 
+def reference(image: Dataset) -> Dataset:
+    """What names an image in a report: its place in the study, without its pixels."""
+    named = Dataset()
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID"):
+        setattr(named, keyword, image[keyword].value)
+    return named
+
+
 def _finding(
-    found: Explanation, label: str, shares: OrganShares | None
+    found: Explanation, label: str, shares: OrganShares | None, picture: Dataset | None
 ) -> MeasurementsAndQualitativeEvaluations:
     made_by = found.provenance
     verdict = found.guarantees[label]
@@ -100,14 +117,25 @@ def _finding(
     told = [verdict.sentence(made_by.method), DISCLAIMER]
     if shares is not None:
         told.insert(0, shares.sentence(label))
-    group[0].ContentSequence.append(
-        TextContentItem(
-            name=concept(codes.DCM.Comment),
-            value=" ".join(told),
+    comment = TextContentItem(
+        name=concept(codes.DCM.Comment), value=" ".join(told), relationship_type="CONTAINS"
+    )
+    group[0].ContentSequence.extend([*_explained_by(picture), comment])
+    return group
+
+
+def _explained_by(picture: Dataset | None) -> list[ImageContentItem]:
+    """The map that shows why, where one was written."""
+    if picture is None:
+        return []
+    return [
+        ImageContentItem(
+            name=concept(codes.DCM.VisualExplanation),
+            referenced_sop_class_uid=picture.SOPClassUID,
+            referenced_sop_instance_uid=picture.SOPInstanceUID,
             relationship_type="CONTAINS",
         )
-    )
-    return group
+    ]
 
 
 def _evidence(label: str, shares: OrganShares | None) -> list[Measurement]:

@@ -1,6 +1,7 @@
 """The package is built with or without npm, and says which."""
 
 import importlib.util
+import os
 import shutil
 
 import pytest
@@ -58,6 +59,29 @@ def test_npm_is_not_called_where_the_script_is_newer_than_its_sources(tree, monk
     monkeypatch.setenv("PATH", "")
     build.initialize("editable", {})
     assert "".join(capfd.readouterr()) == ""
+
+
+def test_an_archive_whose_files_are_all_of_one_time_needs_no_npm(tree, monkeypatch, capfd):
+    module, build = hook(tree)
+    script = tree / module.SCRIPT
+    script.parent.mkdir(parents=True)
+    script.write_text("built")
+    for path in tree.rglob("*"):
+        os.utime(path, (1_580_601_600, 1_580_601_600))
+    monkeypatch.setenv("PATH", "")
+    build.initialize("standard", {})
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_script_older_than_its_sources_is_told_where_npm_is_missing(tree, monkeypatch, capfd):
+    module, build = hook(tree)
+    script = tree / module.SCRIPT
+    script.parent.mkdir(parents=True)
+    script.write_text("built")
+    os.utime(script, (0, 0))
+    monkeypatch.setenv("PATH", "")
+    build.initialize("standard", {})
+    assert "with the viewer that was made before" in "".join(capfd.readouterr())
 
 
 def test_a_package_built_without_npm_refuses_to_show_with_its_cure(monkeypatch):

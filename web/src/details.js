@@ -46,7 +46,7 @@ function organs({ organs }) {
   const head = make("tr", {}, make("td"),
     make("th", { class: "raised", scope: "col" }, "raised"),
     make("th", { class: "lowered", scope: "col" }, "lowered"));
-  return [section("Where it lies", make("p", {}, organs.sentence), make("table", {}, head, ...rows))];
+  return [section("Where it lies", make("p", {}, organs.sentence), make("table", { "aria-label": "Share of the evidence by place" }, head, ...rows))];
 }
 
 function report({ words: said }, label) {

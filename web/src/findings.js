@@ -21,6 +21,12 @@ export function listFindings(findings, onChoose) {
     ArrowDown: () => step(1), ArrowUp: () => step(-1),
     Home: () => step(-rows.size), End: () => step(rows.size),
   };
+  // What a screen reader takes for the current row, unless the search hides it.
+  const pointOut = () => {
+    const item = rows.get(list.dataset.chosen);
+    if (item.hidden) list.removeAttribute("aria-activedescendant");
+    else list.setAttribute("aria-activedescendant", item.id);
+  };
   list.onkeydown = (event) => {
     if (!(event.key in keys)) return;
     event.preventDefault();
@@ -34,7 +40,10 @@ export function listFindings(findings, onChoose) {
     const wanted = search.value.trim().toLowerCase().replaceAll(" ", "_");
     for (const [label, item] of rows)
       item.hidden = !label.toLowerCase().replaceAll(" ", "_").includes(wanted);
-    byId("findings-none").hidden = seen().length > 0;
+    const found = seen();
+    byId("findings-none").hidden = found.length > 0;
+    byId("said").textContent = `${found.length} of ${rows.size} findings`;
+    pointOut();
   };
   search.onkeydown = (event) => {
     if (event.key === "Enter" && seen().length) onChoose(seen()[0]);
@@ -45,7 +54,7 @@ export function listFindings(findings, onChoose) {
     mark(label) {
       for (const [name, item] of rows) item.setAttribute("aria-selected", name === label);
       list.dataset.chosen = label;
-      list.setAttribute("aria-activedescendant", rows.get(label).id);
+      pointOut();
       rows.get(label).scrollIntoView({ block: "nearest" });
     },
   };
@@ -55,6 +64,6 @@ function row(finding, index) {
   const meter = make("meter", { min: 0, max: 1, value: finding.probability, "aria-hidden": true });
   return make("li", {
     id: `finding-row-${index}`, role: "option", "data-label": finding.label,
-    "aria-selected": false, title: finding.label,
-  }, make("span", {}, words(finding.label)), meter, make("b", {}, percent(finding.probability)));
+    "aria-selected": false, title: words(finding.label),
+  }, make("span", {}, words(finding.label)), meter, " ", make("b", {}, percent(finding.probability)));
 }

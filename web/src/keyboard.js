@@ -1,10 +1,10 @@
-// Keyboard: single keys for what readers do all the time; `?` lists them.
+// Keyboard: single keys for what readers do all the time; `?` lists them, and they can be turned off.
 
 import { byId } from "./elements.js";
 
 const STEP_MM = 2;
 
-export function listenToKeys({ finding, openCase, window, toggleOutlines, move }) {
+export function listenToKeys({ finding, openCase, window, toggleOutlines, move, singleKeys }) {
   const help = byId("keys");
   byId("show-keys").onclick = () => help.showModal();
   const keys = {
@@ -27,7 +27,7 @@ export function listenToKeys({ finding, openCase, window, toggleOutlines, move }
     const typing = event.target.closest("input, select, [role=slider], [role=listbox], dialog");
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented;
     const own = event.key.startsWith("Arrow") || event.key.startsWith("Page");
-    if (!plain || !(event.key in keys)) return;
+    if (!plain || !(event.key in keys) || (!own && !singleKeys())) return;
     if (typing && (own || typing.matches("input[type=search], select, dialog"))) return;
     event.preventDefault();
     keys[event.key]();

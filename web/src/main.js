@@ -2,11 +2,13 @@
 
 import { at, inverse } from "./affine.js";
 import { openCase } from "./case.js";
+import { choice, slider, tick } from "./controls.js";
 import { tellDetails } from "./details.js";
-import { byId, make } from "./elements.js";
+import { byId } from "./elements.js";
 import { listFindings } from "./findings.js";
+import { linear, nearest } from "./grid.js";
 import { listenToKeys } from "./keyboard.js";
-import { place, words } from "./numbers.js";
+import { percent, place, placeAloud, signed, words } from "./numbers.js";
 import { regionsOf } from "./regions.js";
 import { inlined, served } from "./source.js";
 import { placeOf, placeText, readState, writeState } from "./state.js";
@@ -15,6 +17,7 @@ import { createView } from "./view.js";
 
 const BY_FINDING = "by finding";
 const METHODS = { hirescam: "HiResCAM", gradcam: "Grad-CAM" };
+const TOLD_MS = 2000;
 const ENDS = { S: ["head", "feet"], A: ["front", "back"], R: ["right", "left"] };
 const OPPOSITE = { I: "S", P: "A", L: "R" };
 
@@ -39,6 +42,7 @@ async function start() {
   byId("viewer").page = page;  // for those who script it, our tests among them
   page.list = listFindings(page.case.summary.findings, choose);
   page.first = await openView("first");
+  page.scan = await page.loading;
   page.organs = await organs;
   await besides();
   await choose(page.case.findings.has(state.finding) ? state.finding : firstLabel(), placeOf(state.at));
@@ -82,8 +86,11 @@ async function choose(label, mm = null) {
   outline();
   captions(label, beside);
   moveTo(mm ?? finding.peak.patient_mm);
-  byId("said").textContent = `${words(label)}: ${finding.guarantee.sentence}`;
+  document.title = [words(label), state.case, "hirescam"].filter(Boolean).join(" · ");
+  say(`${words(label)}, ${percent(finding.probability)}: ${finding.guarantee.sentence}`);
 }
+
+const say = (text) => { byId("said").textContent = text; };
 
 async function mapBeside(label) {
   if (state.beside === "model") {
@@ -119,14 +126,24 @@ function moveTo(mm) {
 
 // However one view was moved, the others follow.
 function moved(mm) {
+  if (!page.map) return;  // a click while everything is being read
   state.at = placeText(mm);
   page.strip?.mark(at(page.map.fromMm, mm)[0]);
-  byId("place").textContent = place(mm);
+  byId("place").textContent = [place(mm), ...valuesAt(mm)].join(" · ");
   for (const view of views()) {
     view.moveTo(mm);
     view.draw();
   }
   remember();
+}
+
+// What lies under the crosshair: the scan, and the map as it is drawn.
+function valuesAt(mm) {
+  const hu = nearest(page.scan, mm);
+  return [
+    ...(hu === undefined ? [] : [`${Math.round(hu)} HU`.replace("-", "−")]),
+    `map ${signed(linear(page.map, mm))}`,
+  ];
 }
 
 function goToSlice(slice) {
@@ -160,42 +177,23 @@ function remember() {
 }
 
 function setUpControls() {
-  const { scene } = page.case;
-  const windows = byId("window");
-  windows.replaceChildren(...windowNames().map((name) => make("option", {}, name)));
-  if (!windowNames().includes(state.window)) state.window = BY_FINDING;
-  windows.value = state.window;
-  windows.onchange = () => setWindow(windows.value);
-  for (const name of ["opacity", "threshold"]) {
-    const slider = byId(name);
-    slider.value = state[name];
-    slider.oninput = () => {
-      state[name] = Number(slider.value);
+  const names = windowNames();
+  state.window = choice("window", names.map((name) => [name, name]), state.window, setWindow).value;
+  for (const name of ["opacity", "threshold"])
+    slider(name, state[name], (value) => {
+      state[name] = value;
       redraw();
-    };
-  }
-  const outlines = byId("outlines");
-  outlines.checked = state.outlines === "on";
-  outlines.onchange = () => {
-    state.outlines = outlines.checked ? "on" : "off";
+    });
+  const outlines = tick("outlines", state.outlines === "on", (isOn) => {
+    state.outlines = isOn ? "on" : "off";
     outline();
     redraw();
-  };
-  const beside = byId("beside");
-  const choices = Object.keys(scene.maps)
-    .filter((method) => method !== page.case.method)
-    .map((method) => make("option", { value: method }, METHODS[method] ?? method));
-  if (page.other) choices.push(make("option", { value: "model" }, "the other model"));
-  beside.replaceChildren(make("option", { value: "" }, "nothing"), ...choices);
-  beside.value = state.beside;
-  state.beside = beside.value;
-  beside.parentElement.hidden = choices.length === 0;
-  beside.onchange = async () => {
-    state.beside = beside.value;
-    await besides();
-    await choose(state.finding, placeOf(state.at));
-    if (page.second && !page.second.solid) await page.second.addSolid();
-  };
+  });
+  const singleKeys = tick("single-keys", state.keys === "on", (isOn) => {
+    state.keys = isOn ? "on" : "off";
+    remember();
+  });
+  setUpBeside();
   setUpCases();
   byId("copy-link").onclick = copyLink;
   listenToKeys({
@@ -204,7 +202,23 @@ function setUpControls() {
     window: (index) => setWindow(windowNames()[index]),
     toggleOutlines: () => outlines.click(),
     move: nudge,
+    singleKeys: () => singleKeys.checked,
   });
+}
+
+function setUpBeside() {
+  const choices = Object.keys(page.case.scene.maps)
+    .filter((method) => method !== page.case.method)
+    .map((method) => [method, METHODS[method] ?? method]);
+  if (page.other) choices.push(["model", "the other model"]);
+  const box = choice("beside", [["", "nothing"], ...choices], state.beside, async (value) => {
+    state.beside = value;
+    await besides();
+    await choose(state.finding, placeOf(state.at));
+    if (page.second && !page.second.solid) await page.second.addSolid();
+  });
+  box.parentElement.hidden = choices.length === 0;
+  state.beside = box.value;
 }
 
 const windowNames = () => [BY_FINDING, ...Object.keys(page.case.scene.windows_hu)];
@@ -218,8 +232,9 @@ function windowHu() {
 async function copyLink() {
   history.replaceState(null, "", writeState(state));
   const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  byId("said").textContent = copied
-    ? "The link to this view is copied." : "The link to this view is in the address bar.";
+  say(copied ? "The link to this view is copied." : "The link to this view is in the address bar.");
+  byId("copy-link").textContent = copied ? "Copied" : "See above";
+  setTimeout(() => { byId("copy-link").textContent = "Copy link"; }, TOLD_MS);
 }
 
 function setWindow(name) {
@@ -255,11 +270,12 @@ async function besides() {
   for (const view of views()) view.fit();
 }
 
-// One step of the map's grid along a patient's axis.
+// Along an axis of the patient, by millimetres.
 function nudge(axis, by) {
   const mm = placeOf(state.at);
   mm[axis] += by;
   moveTo(mm);
+  say([placeAloud(mm), ...valuesAt(mm)].join(", "));
 }
 
 start().catch((error) => {

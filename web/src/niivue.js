@@ -24,6 +24,7 @@ const OPTIONS = {
 // `look` is NiiVue's own for a volume; `tiles` its layout.
 export async function attach(canvas, scan, longest, tiles, look, options = {}) {
   const nv = new Niivue({ ...OPTIONS, ...options });
+  nv.keyDownListener = nv.keyUpListener = () => {};  // the page has keys of its own
   const draw = nv.drawScene.bind(nv);
   nv.drawScene = () => {};
   await nv.attachToCanvas(canvas);

@@ -14,6 +14,8 @@ const REST_MS = 120;
 const [SLOW_MS, COARSER] = [150, 0.5];  // without a graphics card: fewer rays
 const TILES = [{ sliceType: SLICE_TYPE.RENDER, position: [0, 0, 1, 1] }];
 const BONES = { cal_min: 150, cal_max: 500, colormap: "ct_bones" };
+const TURN_DEG = 15;
+const TURNS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const OPTIONS = { show3Dcrosshair: true, crosshairWidth: 1.5, forceDevicePixelRatio: -1 };
 
 export async function createSolid(canvas, scan, colours) {
@@ -53,6 +55,14 @@ export async function createSolid(canvas, scan, colours) {
     gl.uniform1f(nv.renderShader.uniforms.overlays, 1);
   }
 
+  canvas.onkeydown = (event) => {
+    const turn = TURNS[event.key];
+    if (!turn || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const { renderAzimuth, renderElevation } = nv.scene;
+    nv.setRenderAzimuthElevation(
+      renderAzimuth + TURN_DEG * turn[0], renderElevation + TURN_DEG * turn[1]);
+  };
   nv.resizeListener();
   nv.drawScene = drawAll;
   return {

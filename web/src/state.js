@@ -3,7 +3,7 @@
 const NUMBERS = new Set(["opacity", "threshold"]);
 const START = {
   case: "", finding: "", at: "", window: "by finding", opacity: 0.75, threshold: 0, outlines: "on",
-  beside: "",
+  beside: "", keys: "on",
 };
 
 export function readState(fragment) {

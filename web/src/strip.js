@@ -42,14 +42,19 @@ export function drawStrip(finding, ends, onSlice) {
   };
   slider.onpointermove = (event) => { if (event.buttons) pointed(event); };
   slider.onkeydown = (event) => {
-    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
+    const by = {
+      ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10,
+      Home: -scores.length, End: scores.length,
+    };
     if (!(event.key in by)) return;
     event.preventDefault();
     go(now + by[event.key]);
   };
+  const focused = strip.contains(document.activeElement);
   strip.replaceChildren(
     make("span", { class: "end" }, ends[0]), slider, make("span", { class: "end" }, ends[1]),
     make("span", { class: "scale" }, make("i", {}, signed(high)), make("i", {}, signed(low))));
+  if (focused) slider.focus();
   return {
     mark(slice) {
       now = Math.min(Math.max(Math.round(slice), 0), scores.length - 1);

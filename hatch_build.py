@@ -1,7 +1,8 @@
 """Build hook: has npm make the viewer's script, which then ships in the wheel.
 
 Without npm, or without a registry to reach, the package is built all the same: then
-`hirescam view` says what is missing, and reports hold their pictures alone.
+`hirescam view` says what is missing, and reports hold their pictures alone. A source
+distribution carries the script, so a wheel that is built from one needs no npm.
 """
 
 import shutil
@@ -26,7 +27,7 @@ class ViewerBuild(BuildHookInterface):
             return
         npm = shutil.which("npm")
         if npm is None:
-            self.app.display_warning("no npm here: hirescam is built without its viewer")
+            self.app.display_warning(f"no npm here: {_left(script)}")
             return
         steps = (
             [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
@@ -38,10 +39,17 @@ class ViewerBuild(BuildHookInterface):
         except (subprocess.SubprocessError, OSError) as error:
             said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
             last = said.splitlines()[-1] if said else type(error).__name__
-            self.app.display_warning(f"npm failed ({last}): no viewer in this hirescam")
+            self.app.display_warning(f"npm failed ({last}): {_left(script)}")
 
 
 def _is_newer(script: Path, web: Path) -> bool:
     sources = [web / "package-lock.json", web / "build.mjs", *(web / "src").glob("*.js")]
     made = script.stat().st_mtime if script.is_file() else 0.0
-    return made > max(source.stat().st_mtime for source in sources)
+    return made >= max(source.stat().st_mtime for source in sources)  # alike in an archive
+
+
+def _left(script: Path) -> str:
+    """What the package holds where npm did not make the script anew."""
+    if script.is_file():
+        return "hirescam is built with the viewer that was made before"
+    return "hirescam is built without its viewer"

@@ -4,16 +4,21 @@ import csv
 import json
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from hirescam.anatomy import LABELS, ORGANS
 from hirescam.cohort.evaluating import evaluating, write_page
 from hirescam.cohort.ledger import read_ledgers
-from hirescam.cohort.manifest import read_manifest, with_organs
+from hirescam.cohort.manifest import Entry, read_manifest, with_organs
 from hirescam.cohort.preparing import preparing
+from hirescam.cohort.reading import Reading
 from hirescam.cohort.run import run_cohort
 from hirescam.cohort.truth import case_of, read_truth
+from hirescam.ct.files import read_volume
+from hirescam.ct.packed import read_packed
+from hirescam.ct.prepare import place
 from hirescam.errors import HirescamError, ReadError
 from hirescam.evaluation.outcomes import load_outcomes
 from hirescam.evaluation.run import evaluate
@@ -23,11 +28,14 @@ from hirescam.organs.masks import OrganMasks
 from hirescam.reports.batch import Source, label_file
 from hirescam.reports.profile import ProfileChoice
 from hirescam.simulate.chest import simulate
+from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import grid_of, prepare
 from make_cohort import Here, contents
+from make_dicom import setting, write_series
 from make_models import small_model
 
 SPLITS = ("valid", "valid", "test")
+NOTHING_KNOWN = np.zeros(0, np.float32), np.zeros((0, len(ORGANS)), bool)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +95,54 @@ def test_organs_that_no_manifest_names_are_found_and_kept_by_name(home, entries)
     alone = [replace(entries[0], organs=None)]
     assert run_cohort(step, alone, home / "found", Here()).done == 1
     assert with_organs(alone, home / "found" / "cases")[0].organs.name == "chest-0.nii.gz"
+
+
+@pytest.fixture(scope="module")
+def tilted(home):
+    """A scan whose axes do not stand at right angles."""
+    scan = simulate(0, spacing_mm=(8.0, 8.0, 8.0)).volume
+    affine = scan.affine.copy()
+    affine[1, 0] += 2
+    nib.save(nib.Nifti1Image(scan.voxels, affine), home / "tilted.nii.gz")
+    return [Entry("tilted", home / "tilted.nii.gz")]
+
+
+def test_what_is_read_leniently_is_what_training_finds(home, tilted):
+    cache, model = home / "lenient", home / "small.model"
+    steps = {
+        how: preparing(cache, model=model, recipe=None, reading=Reading(how))
+        for how in ("error", "repair")
+    }
+    assert steps["error"].settings != steps["repair"].settings
+    tallies = {
+        how: run_cohort(step, tilted, home / f"prepared-{how}", Here())
+        for how, step in steps.items()
+    }
+    assert (tallies["error"].failed, tallies["repair"].done) == (1, 1)
+    reason = read_ledgers(home / "prepared-error")["tilted"][-1].reason
+    assert "--on-bad-geometry repair" in reason
+    case = Case("tilted", tilted[0].path, *NOTHING_KNOWN)
+    told = json.loads((home / "prepared-repair/cases/tilted/prepared.json").read_text())
+    found = prepare(case, grid_of(load_model(model)), cache, with_organs=False)
+    assert found.voxels == cache / told["voxels"]
+
+
+def test_the_series_of_a_manifest_is_the_one_that_is_prepared(home):
+    study, cache = home / "study", home / "of-series"
+    uids = {}
+    for number in range(2):
+        scan = simulate(number, spacing_mm=(8.0, 8.0, 8.0)).volume
+        uids[number] = f"1.2.840.{number + 1}"
+        change = setting(SeriesInstanceUID=uids[number], StudyInstanceUID="1.2.840.9")
+        write_series(study / f"{number}", scan, change=change)
+    entries = [Entry(f"chest-{number}", study, series=uid) for number, uid in uids.items()]
+    step = preparing(cache, model=home / "small.model", recipe=None)
+    assert run_cohort(step, entries, home / "of-series-out", Here()).done == 2
+    for number, entry in enumerate(entries):
+        told = home / f"of-series-out/cases/{entry.id}/prepared.json"
+        voxels = read_packed(cache / json.loads(told.read_text())["voxels"])
+        placed = place(read_volume(study / f"{number}"), step.grid.preparation).voxels
+        np.testing.assert_array_equal(voxels, np.rint(placed))
 
 
 def test_scans_are_prepared_for_one_network(home):

@@ -7,6 +7,7 @@ from typer import Argument, Option
 
 from hirescam.cli.cohorts import How, run_over, tell
 from hirescam.cli.options import JsonOption
+from hirescam.cli.reading import AnyValuesOption, Leniency, reading
 from hirescam.cli.spread import spread
 
 
@@ -27,6 +28,8 @@ def run(
         Path | None, Option(help="TOML of a model that is yet to be trained on them")
     ] = None,
     *,
+    leniency: Leniency,
+    any_values: AnyValuesOption = False,
     how: How,
     overwrite: Annotated[
         bool, Option("--overwrite", help="make anew what other settings or versions made")
@@ -37,6 +40,11 @@ def run(
     from hirescam.cohort.manifest import read_manifest
     from hirescam.cohort.preparing import preparing
 
-    step = preparing(cache or out / "cache", model=model, recipe=recipe)
+    step = preparing(
+        cache or out / "cache",
+        model=model,
+        recipe=recipe,
+        reading=reading(leniency, any_values=any_values),
+    )
     tally = run_over(step, read_manifest(manifest), out, how, overwrite=overwrite)
     tell(tally, out, as_json=as_json)

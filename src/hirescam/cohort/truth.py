@@ -55,4 +55,4 @@ def case_of(entry: Entry, truth: Truth, labels: tuple[str, ...]) -> Case:
     values = {label: float(label in (said or ())) for label in labels}
     told = truth.lungs.get(entry.id, {})
     found = case(entry.id, entry.path, anatomy_of(labels), values, told)
-    return replace(found, organs=entry.organs)
+    return replace(found, organs=entry.organs, series=entry.series)

@@ -22,6 +22,7 @@ from hirescam.ct.files import read_volume
 from hirescam.ct.grid import Cells
 from hirescam.ct.packed import SUFFIX, write_packed
 from hirescam.ct.prepare import Preparation, place
+from hirescam.ct.volume import Volume
 from hirescam.models.files import Model
 from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.masks import OrganMasks
@@ -96,22 +97,39 @@ def prepare_all(
     return tuple(files)
 
 
-def prepare(case: Case, grid: Grid, cache: Path, *, with_organs: bool) -> Files:
-    """One scan, and its regions, prepared unless they are in the cache already."""
-    digest = known_digest(case.scan, cache / "digests")
-    ingredients = [MADE_BY, digest, grid.preparation.model_dump(mode="json")]
+def prepare(
+    case: Case, grid: Grid, cache: Path, *, with_organs: bool, volume: Volume | None = None
+) -> Files:
+    """One scan, and its regions, prepared unless they are in the cache already.
+
+    `volume` is the scan where it has been read, perhaps more leniently than here. That is not
+    in its name in the cache: leniency turns refusals into voxels, and never voxels into others.
+    """
+    content = _content(case, cache)
+    ingredients = [MADE_BY, content, grid.preparation.model_dump(mode="json")]
     name = hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
     voxels = cache / "scans" / f"{name}{SUFFIX}"
     if not voxels.exists():
-        placed = place(read_volume(case.scan), grid.preparation).voxels
+        scan = _read(case) if volume is None else volume
+        placed = place(scan, grid.preparation).voxels
         limits = np.iinfo(np.int16)
         whole_hu = np.rint(placed).clip(limits.min, limits.max).astype(np.int16)
         write_packed(whole_hu, voxels)
-    return Files(voxels, _organs(case, digest, grid, cache) if with_organs else None)
+    return Files(voxels, _organs(case, content, grid, cache) if with_organs else None)
 
 
-def _organs(case: Case, scan_digest: str, grid: Grid, cache: Path) -> Path:
-    source = f"{scan_digest} segmented"
+def _content(case: Case, cache: Path) -> str:
+    """A hash of a scan's files, and which series of them is meant if that is said."""
+    digest = known_digest(case.scan, cache / "digests")
+    return f"{digest}-{case.series}" if case.series else digest
+
+
+def _read(case: Case) -> Volume:
+    return read_volume(case.scan, series=case.series)
+
+
+def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:
+    source = f"{content} segmented"
     if case.organs is not None:
         source = known_digest(case.organs, cache / "digests")
     options = {
@@ -121,7 +139,7 @@ def _organs(case: Case, scan_digest: str, grid: Grid, cache: Path) -> Path:
     }
     key = regions_key(source, grid.preparation, grid.cells, **options)
     folder = cache / "regions"
-    segmented = cache / "organs" / f"{scan_digest}.nii.gz"
+    segmented = cache / "organs" / f"{content}.nii.gz"
     cached_organs_on_map(
         folder, key, grid.map_shape, lambda: _on_map(case, grid, segmented=segmented)
     )
@@ -146,7 +164,7 @@ def _on_map(case: Case, grid: Grid, *, segmented: Path) -> OrgansOnMap:
 def _segmented(case: Case, path: Path) -> OrganMasks:
     """Masks found in the scan, once for all grids and all ways of down-sampling."""
     if not path.exists():
-        save_organs(segment_organs(read_volume(case.scan)), path)
+        save_organs(segment_organs(_read(case)), path)
     return read_organs(path)
 
 

@@ -21,13 +21,17 @@ _ID_COLUMNS = ("id", "NoteAcc_DEID", "VolumeAcc_DEID", "Accession", "VolumeName"
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One scan: its labels (1, 0, NaN for unknown) and the organs in which each may lie."""
+    """One scan: its labels (1, 0, NaN for unknown) and the organs in which each may lie.
+
+    `series` is the UID of the one that is meant, where `scan` holds several.
+    """
 
     id: str
     scan: Path
     labels: Float32[np.ndarray, "label"]
     places: Bool[np.ndarray, "label organ"]
     organs: Path | None = None
+    series: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
-"""A plain CSV: id, path, split, one column per label, and perhaps organs.
+"""A plain CSV: id, path, split, one column per label, and perhaps organs and series.
 
 A cell is 1, 0, or empty where the label is unknown. `path` is relative to the table. A column
 `lung_nodule*left_lung` tells that the nodule lies in the left lung; a column `organs` gives
-the path of organ masks.
+the path of organ masks, a column `series` the UID of the one to read where there are several.
 """
 
 from dataclasses import replace
@@ -32,7 +32,9 @@ def read(table: Path, labels: tuple[str, ...], view: str) -> Cases:
         }
         one = case(row["id"], scan, anatomy, values, told)
         masks = row.get("organs")
-        splits[row["split"]].append(replace(one, organs=table.parent / masks) if masks else one)
+        organs = table.parent / masks if masks else None
+        series = row.get("series") or None
+        splits[row["split"]].append(replace(one, organs=organs, series=series))
     return Cases(anatomy, {split: tuple(of) for split, of in splits.items()}, absent)
 
 

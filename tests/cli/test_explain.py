@@ -85,6 +85,14 @@ def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(explain, options
     assert not out.exists()
 
 
+@pytest.mark.parametrize("option", [["--dicom"], ["--series", "1.2"], ["--report", "a.txt"]])
+def test_what_is_of_one_scan_is_not_taken_for_a_cohort(option, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "--cohort", str(tmp_path), "-o", str(tmp_path / "out"), *option])
+    assert ended.value.code == 2
+    assert option[0] in capsys.readouterr().err
+
+
 def test_the_patient_is_named_in_dicom_objects_alone_and_there_only_on_request(explain):
     numbers, out, told, said = explain("series", "--dicom")
     assert told == 0

@@ -51,6 +51,11 @@ def run(
     """Read one scan, run one model, write one folder; or so for each scan of a cohort."""
     if (scan is None) == (cohort is None):
         raise BadParameter("give either a scan, or many with --cohort")
+    if cohort is not None and (series or one != OneScan()):
+        raise BadParameter(
+            "--series, --report and --dicom are of one scan; a column series of the manifest "
+            "names that of each"
+        )
     model, reader = model or demo_model_path(), reading(leniency, any_values=any_values)
     if scan is not None:
         written = explain_scan(

@@ -1,5 +1,7 @@
 """Which layer is explained, and that explaining it leaves no trace, however a network runs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -190,6 +192,16 @@ def test_buffers_and_random_numbers_are_given_back():
     hirescam(network, torch.ones(2, 1, 6, 6), layer="features.1")
     torch.testing.assert_close(dict(network.state_dict()), before)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_threads_explain_one_network_in_training_and_leave_it_so():
+    network, layer, x = built(affine_head_2d)
+    network = nn.Sequential(network[:2], nn.BatchNorm2d(4), *network[2:]).train()
+    expected = hirescam(network, x, layer=layer)
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda _: hirescam(network, x, layer=layer), range(40))
+        assert all(torch.allclose(maps, expected) for maps in found)
+    assert all(module.training for module in network.modules())
 
 
 def test_an_explanation_inside_a_hook_of_another_changes_neither(case):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
+from scipy.special import expit
 from torch import Tensor
 
 from hirescam.ct.whole_file import whole_file
@@ -47,7 +48,7 @@ class Outcomes:
     @property
     def probabilities(self) -> Float[np.ndarray, "scan label"]:
         """Sigmoid of the logits."""
-        return 1 / (1 + np.exp(-self.logits.astype(float)))
+        return expit(self.logits.astype(float))
 
     def of(self, scans: Sequence[int]) -> "Outcomes":
         """Some of the scans, by number."""

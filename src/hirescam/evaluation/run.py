@@ -7,6 +7,7 @@ import torch
 
 from hirescam.ct.packed import read_packed
 from hirescam.ct.prepare import windowed
+from hirescam.errors import ReadError
 from hirescam.evaluation.outcomes import Outcomes, joined, load_outcomes, outcome, save_outcomes
 from hirescam.metrics.organ_iou import Definition
 from hirescam.models.files import Model
@@ -34,7 +35,8 @@ def evaluate(
     """Scores, maps against allowed regions, and slice scores of every case.
 
     Prepared scans and regions are kept in `cache`; outcomes in the folder `keep`, if given,
-    from which a stopped evaluation goes on. Raises `ReadError` for a scan that cannot be read.
+    from which a stopped evaluation goes on. That folder is this model's and these options'
+    alone. Raises `ReadError` for a scan that cannot be read, or a folder of other outcomes.
     """
     grid = grid_of(model, downsampling=downsampling)
     files = prepare_all(
@@ -59,7 +61,12 @@ def _some(
     """The outcomes of a few scans: kept ones, or else made and kept."""
     path = keep / f"{cases[0].id}-{len(cases)}.npz" if keep else None
     if path and path.exists():
-        return load_outcomes(path)
+        kept = load_outcomes(path)
+        if (kept.scans, kept.labels) == (tuple(case.id for case in cases), model.labels):
+            return kept
+        raise ReadError(
+            f"{path.parent.name} keeps outcomes of other scans or labels: give an empty folder"
+        )
     made = joined(
         [
             _one(model, case, of_case, grid, definition)

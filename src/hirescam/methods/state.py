@@ -1,8 +1,10 @@
 """State: what is borrowed from a network for the length of a `with` block, and put back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -43,19 +45,36 @@ def borrowed(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluate for the length of a `with` block, then give every module its mode back."""
-    modes = {module: module.training for module in network.modules()}
-    _set_modes(dict.fromkeys(modes, False))
+    """Evaluate for the length of a `with` block, then give every module its mode back.
+
+    Of several threads that explain one network, the last to leave gives it back.
+    """
+    modules = list(network.modules())
+    with _lending:
+        for module in modules:
+            borrowers, training = _lent.get(module, (0, module.training))
+            _lent[module] = borrowers + 1, training
+            _set_mode(module, False)
     try:
         yield
     finally:
-        _set_modes(modes)
+        with _lending:
+            for module in modules:
+                borrowers, training = _lent.pop(module)
+                if borrowers > 1:
+                    _lent[module] = borrowers - 1, training
+                else:
+                    _set_mode(module, training)
 
 
-def _set_modes(modes: Mapping[nn.Module, bool]) -> None:
-    for module, training in modes.items():
-        if module.training != training:  # setting an attribute of a module is slow
-            module.training = training
+_lending = Lock()
+_lent: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
+"""How many blocks evaluate a module just now, and whether it was training before."""
+
+
+def _set_mode(module: nn.Module, training: bool) -> None:
+    if module.training != training:  # setting an attribute of a module is slow
+        module.training = training
 
 
 @contextmanager

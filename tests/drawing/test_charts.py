@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hirescam.drawing.charts import dots
-from hirescam.drawing.evaluation import svg
+from hirescam.drawing.saved import svg
 
 
 def row(name, method, value):

@@ -1,18 +1,17 @@
 """Evidence of many scans as a folder: one page, its tables as CSV, and all of it as JSON."""
 
 import json
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import hirescam
-from hirescam.drawing.evaluation import number, svg, without_nan, write_csv
 from hirescam.drawing.folder import whole_folder
+from hirescam.drawing.rows import without_nan, write_csv
+from hirescam.drawing.saved import svg
+from hirescam.drawing.template import template
 from hirescam.evaluation.alarms import OUTLYING, label_table, outlier_table
 from hirescam.evaluation.evidence import Evidence
 from hirescam.evaluation.tables import Row
@@ -62,7 +61,7 @@ def _page(evidence: Evidence, summary: Row, tables: dict[str, list[Row]]) -> str
     in_places = np.array([[row[p] for p in evidence.places] for row in tables["labels"]], float)
     slices = evidence.slice_scores[order]
     highest = np.abs(slices).max(axis=1, keepdims=True, initial=1e-9)
-    return _template().render(
+    return template("evidence.html.jinja").render(
         summary=summary,
         tables=tables,
         places=evidence.places,
@@ -98,18 +97,3 @@ def _heat(
     axes.spines[:].set_visible(False)
     figure.colorbar(picture, ax=axes, shrink=0.6, pad=0.01).ax.tick_params(labelsize=7)
     return figure
-
-
-@cache
-def _template() -> jinja2.Template:
-    source = files(__package__).joinpath("evidence.html.jinja").read_text(encoding="utf-8")
-    house = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    house.filters |= {"number": number, "percent": percent}
-    return house.from_string(source)
-
-
-def percent(value: object) -> str:
-    """A share to read; a dash where it is undefined."""
-    return f"{value:.0%}" if isinstance(value, float) and np.isfinite(value) else "–"

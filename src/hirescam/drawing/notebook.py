@@ -1,23 +1,20 @@
 """Notebook: an explanation as it shows itself in Jupyter, still or in a viewer to turn."""
 
-from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import nibabel as nib
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 
 from hirescam.ct.volume import Volume, reorient
-from hirescam.drawing import numbers
 from hirescam.drawing.colours import LOWERED, RAISED, shared_scale, window_hu
 from hirescam.drawing.findings import findings
 from hirescam.drawing.montage import montage
 from hirescam.drawing.page import data_uri
 from hirescam.drawing.record import DISCLAIMER
 from hirescam.drawing.stage import build_stage
+from hirescam.drawing.template import template
 from hirescam.errors import MissingPackageError
 from hirescam.explanation import Explanation
 
@@ -29,7 +26,7 @@ def as_html(found: Explanation) -> str:
     rows = findings(found)
     stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
     picture = montage(rows[0], stage, found.affine, shared_scale(found.raw_maps))
-    return _template().render(
+    return template("notebook.html.jinja").render(
         rows=rows[:_MOST_ROWS],
         more=max(len(rows) - _MOST_ROWS, 0),
         picture=data_uri(picture),
@@ -101,13 +98,3 @@ def _ipyniivue() -> Any:
         raise MissingPackageError(
             "a viewer in a notebook needs ipyniivue: pip install 'hirescam[notebook]'"
         ) from error
-
-
-@cache
-def _template() -> jinja2.Template:
-    source = files(__package__).joinpath("notebook.html.jinja").read_text(encoding="utf-8")
-    house = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    house.filters |= {"signed": numbers.signed, "probability": numbers.probability}
-    return house.from_string(source)

@@ -1,5 +1,7 @@
 """Numbers as readers expect them: three digits, a true minus sign, millimetres with a side."""
 
+import math
+
 _SIDES = (("R", "L"), ("A", "P"), ("S", "I"))  # a positive RAS coordinate, a negative one
 
 
@@ -20,6 +22,18 @@ def probability(share: float) -> str:
     if 0.9995 <= share < 1:
         return ">99.9%"
     return f"{share:.1%}"
+
+
+def number(value: object, digits: int = 3) -> str:
+    """A number of a table; a dash where it is undefined."""
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.{digits}f}"
+    return str(value)
+
+
+def percent(value: object) -> str:
+    """A share of a table in whole percent; a dash where it is undefined."""
+    return f"{value:.0%}" if isinstance(value, float) and math.isfinite(value) else "–"
 
 
 def place(patient_mm: tuple[float, float, float]) -> str:

@@ -5,7 +5,6 @@ the organs, and the verdicts: one look tells whether the masks can be used.
 """
 
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -20,10 +19,10 @@ from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from hirescam.ct.volume import Volume
-from hirescam.ct.whole_file import whole_file
 from hirescam.drawing.colours import grey
 from hirescam.drawing.overlay import VIEWS, View
 from hirescam.drawing.render import render
+from hirescam.drawing.saved import write_png
 from hirescam.drawing.stage import Stage, build_stage
 from hirescam.organs.facing import facing_reader
 from hirescam.organs.masks import OrganMasks, Verdict
@@ -42,10 +41,7 @@ def write_preview(
     path: str | Path, scan: Volume, masks: OrganMasks, steps: Mapping[str, Mask] | None = None
 ) -> Path:
     """Write the preview as PNG; `WriteError` if the disk refuses."""
-    picture = BytesIO()
-    preview(scan, masks, steps).savefig(picture, format="png", metadata={"Software": None})
-    with whole_file(Path(path)) as file:
-        file.write(picture.getvalue())
+    write_png(preview(scan, masks, steps), Path(path))
     return Path(path)
 
 

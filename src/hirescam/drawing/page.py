@@ -7,17 +7,15 @@ import base64
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 
-import jinja2
 from PIL import Image
 
-from hirescam.drawing import browser, numbers, slice_profile
+from hirescam.drawing import browser, slice_profile
 from hirescam.drawing.colours import UNIT, Scale
 from hirescam.drawing.findings import Finding
 from hirescam.drawing.montage import colour_bar
 from hirescam.drawing.record import DISCLAIMER
+from hirescam.drawing.template import template
 from hirescam.explanation import Explanation
 
 Pictures = Mapping[str, tuple[str, tuple[int, int]]]
@@ -48,7 +46,7 @@ def page(
     """
     orientation = found.placed.orientation
     scripts = {"search": browser.search(), **({"viewer": browser.script()} if files else {})}
-    return _template().render(
+    return template("report.html.jinja").render(
         **scripts,
         trusted=[_trust(script) for script in scripts.values()],
         style=browser.style() if files else "",
@@ -79,18 +77,3 @@ def _trust(script: str) -> str:
     """A script as a page's security policy names it."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-@cache
-def _template() -> jinja2.Template:
-    source = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    house = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    house.filters |= {
-        "signed": numbers.signed,
-        "exact": numbers.exact,
-        "probability": numbers.probability,
-        "place": numbers.place,
-    }
-    return house.from_string(source)

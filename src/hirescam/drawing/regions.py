@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from hirescam.ct.packed import read_packed
 from hirescam.ct.whole_file import whole_file
 from hirescam.drawing.colours import grey
 from hirescam.drawing.organs import COLOURS, INK, PAPER, WINDOW_HU
+from hirescam.drawing.saved import write_png
 from hirescam.regions.downsample import OrgansOnMap
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training import assemble
@@ -57,7 +57,7 @@ def write_regions(
         if number < previews:
             organs = read_organs_on_map(made.organs, grid.map_shape)
             figure = preview(read_packed(made.voxels), organs, grid)
-            _save(figure, out / f"{case.id}.png")
+            write_png(figure, out / f"{case.id}.png")
     with whole_file(out / "regions.json") as file:
         file.write((json.dumps(_record(grid), indent=2) + "\n").encode())
     return out
@@ -117,13 +117,6 @@ def _draw(
             PatchCollection(frames, facecolor=to_rgba(colour, 0.18), edgecolor=colour)
         )
     ax.set_axis_off()
-
-
-def _save(figure: Figure, path: Path) -> None:
-    picture = BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    with whole_file(path) as file:
-        file.write(picture.getvalue())
 
 
 def _record(grid: Grid) -> Mapping[str, object]:

@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from hirescam.anatomy import ABNORMALITIES, LIES_IN
 from hirescam.drawing.colours import LOWERED, MOST_OPAQUE, RAISED, window_hu
+from hirescam.regions.allowed import organs_of
 
 SCAN_FILE = "scan.nii.gz"
 MAPS_FOLDERS = {"hirescam": "maps_hirescam", "gradcam": "maps_gradcam"}
@@ -21,11 +21,6 @@ WINDOWS_HU = {
     "lung": (-1350.0, 150.0),
     "mediastinum": (-160.0, 240.0),
     "bone": (-450.0, 1050.0),
-}
-_ORGANS_OF = {
-    f"{place}_{abnormality}": LIES_IN[place]
-    for place, abnormalities in ABNORMALITIES.items()
-    for abnormality in abnormalities
 }
 
 
@@ -91,7 +86,7 @@ def scene(
             "lowered": LOWERED.tolist(),
             "most_opaque": MOST_OPAQUE,
         },
-        "allowed": {label: _ORGANS_OF.get(label, ()) for label in labels},
+        "allowed": {label: organs_of(label) for label in labels},
         "words": words,
     }
 

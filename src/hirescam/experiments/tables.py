@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hirescam.ct.whole_file import whole_file
-from hirescam.drawing.evaluation import number, write_csv
+from hirescam.drawing.numbers import number
+from hirescam.drawing.rows import write_csv
 from hirescam.evaluation.tables import Row, columns
 
 _STYLE = (

@@ -49,7 +49,13 @@ def allowed_regions(
 
 def possible_places(labels: Sequence[str]) -> Places:
     """In which organs each label can lie, by its name."""
-    return np.array([[organ in _organs_of(label) for organ in ORGANS] for label in labels])
+    for label in labels:
+        if not organs_of(label):
+            raise TargetError(
+                f"label {label!r} does not say where it lies: begin it with one of "
+                f"{', '.join(f'{place}_' for place in LIES_IN)}"
+            )
+    return np.array([[organ in organs_of(label) for organ in ORGANS] for label in labels])
 
 
 def reported_places(
@@ -69,11 +75,7 @@ def reported_places(
     return present, places
 
 
-def _organs_of(label: str) -> tuple[str, ...]:
-    for place, organs in LIES_IN.items():
-        if label.startswith(f"{place}_"):
-            return organs
-    raise TargetError(
-        f"label {label!r} does not say where it lies: begin it with one of "
-        f"{', '.join(f'{place}_' for place in LIES_IN)}"
-    )
+def organs_of(label: str) -> tuple[str, ...]:
+    """The organs in which a label can lie, as its name tells; none where it tells nothing."""
+    named = (organs for place, organs in LIES_IN.items() if label.startswith(f"{place}_"))
+    return next(named, ())

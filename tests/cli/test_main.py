@@ -5,16 +5,19 @@ import resource
 import signal
 import subprocess
 import sys
+import tomllib
 
 import nibabel as nib
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
+from hirescam.cli.info import PACKAGES
 from hirescam.export.nifti import write_map_nifti
 from hirescam.models.files import save_model
 from hirescam.simulate.chest import simulate
-from make import volume
+from make import REPO, volume
 from make_models import small_model
 
 
@@ -166,3 +169,10 @@ def test_audit_tells_the_verdict(home):
 def test_info_names_versions(home):
     printed = json.loads(hirescam("info", "--json", folder=home).stdout)
     assert printed["packages"]["core"]["torch"]
+
+
+def test_info_names_each_package_of_each_extra_for_users():
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for extra in extras.keys() - {"dev", "docs", "all"}:
+        assert set(PACKAGES[extra]) == {Requirement(each).name for each in extras[extra]}

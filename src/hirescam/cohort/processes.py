@@ -109,7 +109,7 @@ def _serve(connection: Connection, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a keyboard stops the main process
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.environ |= dict.fromkeys(_THREADS, str(threads))  # before libraries are loaded
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):  # however the one who asks is gone
         work = connection.recv()
         while True:
             connection.send(work(connection.recv()))

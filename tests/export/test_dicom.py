@@ -1,9 +1,13 @@
 """DICOM objects of an explanation: valid, in their place, and of the patient's own study."""
 
 import dataclasses
+import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
@@ -154,6 +158,21 @@ def test_the_map_has_the_geometry_of_the_source_series(tmp_path, options):
     assert not by_instance
 
 
+@pytest.mark.parametrize("options", PLACES.values(), ids=PLACES)
+def test_frames_follow_the_cross_product_of_row_and_column(tmp_path, options):
+    series, scan, _ = study(tmp_path, **options)
+    path, *_ = write_dicom(explanation(scan=scan), read_source(series), tmp_path / "out")
+    stored = pydicom.dcmread(path)
+    plane = stored.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0]
+    normal = np.cross(*np.split(np.array(plane.ImageOrientationPatient, float), 2))
+    frames = stored.PerFrameFunctionalGroupsSequence
+    places = [frame.PlanePositionSequence[0].ImagePositionPatient for frame in frames]
+    assert (np.diff(np.array(places, float) @ normal) > 0).all()
+    assert [frame.FrameContentSequence[0].DimensionIndexValues for frame in frames] == [
+        *range(1, len(frames) + 1)
+    ]
+
+
 def test_the_values_are_those_of_the_map_and_say_what_they_are(written):
     found, _, paths = written
     map_ = pmread(paths["map-01"])
@@ -223,6 +242,56 @@ def test_a_reader_we_did_not_write_finds_the_marker_among_the_floats(tmp_path):
     )
     values = np.array(done.stdout.split()[2].split("\\"), float).reshape(scan.shape)
     assert np.allclose(values, pydicom.dcmread(path).pixel_array, rtol=1e-5)
+
+
+def by_dcm2niix(path, folder):
+    """Values (column, row, slice), and the affine from their index to LPS."""
+    run("dcm2niix", "-o", folder, "-f", "map", "-s", "y", path)
+    image = nib.load(folder / "map.nii")
+    return image.get_fdata(), TO_LPS @ image.affine
+
+
+def by_dcmqi(path, folder):
+    """The same of what 3D Slicer reads maps with."""
+    run("paramap2itkimage", "--inputDICOM", path, "--outputDirectory", folder, "-t", "nrrd")
+    image = sitk.ReadImage(folder / "pmap.nrrd")
+    place = np.eye(4)
+    place[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    place[:3, 3] = image.GetOrigin()
+    return sitk.GetArrayFromImage(image).T, place
+
+
+def program(name):
+    """Where it is, beside this Python or anywhere; none where it is not."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+def run(name, *arguments):
+    subprocess.run([program(name), *arguments], capture_output=True, check=True)
+
+
+READERS = {"dcm2niix": by_dcm2niix, "paramap2itkimage": by_dcmqi}
+
+
+@pytest.mark.parametrize("options", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("reader", READERS)
+def test_readers_we_did_not_write_find_the_map_on_the_grid_of_the_scan(
+    tmp_path, reader, options
+):
+    if not program(reader):
+        pytest.skip(f"{reader} is not installed (Debian: dcm2niix; PyPI: dcmqi)")
+    series, scan, _ = study(tmp_path, **options)
+    found = explanation(("x",), scan=scan)
+    path, *_ = write_dicom(found, read_source(series), tmp_path / "out")
+    (tmp_path / "read").mkdir()
+    values, place = READERS[reader](path, tmp_path / "read")
+    to_ours = np.linalg.inv(TO_LPS @ scan.affine) @ place
+    index = np.indices(values.shape).reshape(3, -1)
+    ours = to_ours[:3, :3] @ index + to_ours[:3, 3:]
+    assert np.abs(ours - np.rint(ours)).max() < 1e-3
+    slices, rows, columns = np.rint(ours).astype(int)
+    assert np.array_equal(values.ravel(), found.on_scan("x")[slices, rows, columns])
+    assert values.size == found.on_scan("x").size
 
 
 def test_the_report_tells_probability_evidence_and_verdict_of_every_label(written):

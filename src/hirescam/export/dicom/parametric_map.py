@@ -10,6 +10,7 @@ import numpy as np
 from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from highdicom.sr import CodedConcept, TextContentItem
+from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
 from hirescam.explanation import Explanation
@@ -42,8 +43,33 @@ def parametric_map(
         content_label=f"MAP_{place.instance_number}",
         content_description=label[:64],
     )
-    made.Laterality = ""  # of type 2C, which highdicom leaves out
+    made.ContentCreatorName = ""  # of type 2, which highdicom leaves out
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy()]
+    _turn(made)
     return made
+
+
+def _anatomy() -> Dataset:
+    """The part of the body, of which there is one; dcmqi 1.5 crashes on a map without."""
+    made = Dataset()
+    made.AnatomicRegionSequence = [concept(codes.SCT.Chest)]
+    made.FrameLaterality = "U"  # unpaired
+    return made
+
+
+def _turn(made: ParametricMap) -> None:
+    """Put the last frame first, so that frames follow the cross product of row and column.
+
+    DICOM lets frames come in any order, and highdicom writes them the other way round. But
+    dcmqi 1.5, with which 3D Slicer reads maps, takes them as if they came so: it would mirror
+    ours from head to feet.
+    """
+    frames = made.PerFrameFunctionalGroupsSequence
+    frames.reverse()
+    for number, frame in enumerate(frames, start=1):
+        frame.FrameContentSequence[0].DimensionIndexValues = [number]
+    values = np.frombuffer(made.FloatPixelData, np.float32).reshape(len(frames), -1)
+    made.FloatPixelData = values[::-1].tobytes()
 
 
 def _meaning(found: Explanation, label: str, limit: float) -> RealWorldValueMapping:

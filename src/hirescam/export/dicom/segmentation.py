@@ -92,7 +92,7 @@ def segmentation(
 ) -> Segmentation:
     """One object of all segments, which may overlap; slices that hold none are left out."""
     stacked = np.stack([segment.mask for segment in segments], axis=-1).astype(np.uint8)
-    return Segmentation(
+    made = Segmentation(
         source.images,
         on_grid_of(stacked, scan, source),
         segmentation_type="BINARY",
@@ -104,6 +104,8 @@ def segmentation(
         content_label="SEGMENTATION",
         content_description=description,
     )
+    made.ContentCreatorName = ""  # of type 2, which highdicom leaves out
+    return made
 
 
 def _described(number: int, segment: Segment) -> SegmentDescription:

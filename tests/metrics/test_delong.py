@@ -85,3 +85,13 @@ def test_a_better_score_is_found_to_be_better(random):
 def test_a_score_does_not_differ_from_itself(random):
     present, one = study(random)
     assert auroc_difference(present, one, one) == (0, 1)
+
+
+def test_truth_may_be_ones_and_zeros(random):
+    present, scores = study(random, scans=60)
+    counted = present.astype(int)
+    assert auroc(counted, scores) == auroc(present, scores)
+    assert auroc_interval(counted, scores) == auroc_interval(present, scores)
+    assert auroc_difference(counted, scores, -scores) == auroc_difference(
+        present, scores, -scores
+    )

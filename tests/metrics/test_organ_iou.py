@@ -77,3 +77,12 @@ def test_the_best_threshold_has_the_highest_mean_over_the_scans_that_have_the_la
     values[1, 0] = [0.9, 0.6, 0.2, 0.6]
     values[2, 1] = [0.0, 0.0, 0.3, 0.3]
     np.testing.assert_array_equal(best_thresholds(values), [1, 2, np.nan])
+
+
+@pytest.mark.parametrize("definition", ["paper", "published"])
+def test_a_map_that_holds_nan_has_no_iou(definition):
+    maps = np.ones((2, 2, 2, 2))
+    maps[1, 0, 0, 0] = np.nan
+    found = organ_ious(maps, np.ones(maps.shape, bool), definition=definition)
+    assert not np.isnan(found[0]).any()
+    assert np.isnan(found[1]).all()

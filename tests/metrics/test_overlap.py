@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from hirescam.errors import ShapeError
 from hirescam.metrics.overlap import overlap
 
 SPACING_MM = (3.0, 1.0, 2.0)
@@ -73,3 +74,9 @@ def test_of_nothing_nothing_is_said():
     assert isnan(missed.precision)
     assert isnan(missed.hd95_mm)
     assert isnan(overlap(nothing, nothing, SPACING_MM).dice)
+
+
+def test_masks_of_different_grids_are_refused():
+    mask = np.ones((4, 3, 2), bool)
+    with pytest.raises(ShapeError, match=r"\(4, 3, 2\) voxels cannot be compared"):
+        overlap(mask, mask[:1], (1.0, 1.0, 1.0))

@@ -275,3 +275,15 @@ def test_the_page_of_a_report_runs_nothing_that_the_report_says():
 def test_a_report_that_is_not_there_cannot_be_explained(reports):
     with pytest.raises(HirescamError, match="cannot explain report 'none'"):
         explain_one(Source(reports / "reports.csv"), "none", SARLE)
+
+
+def test_reports_without_names_are_refused():
+    with pytest.raises(HirescamError, match="without their names"):
+        label_reports(iter(["There is a nodule."]))
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), b"There is a nodule."])
+def test_what_is_no_text_is_refused_and_the_rest_goes_on(nothing):
+    table = label_reports(iter([("empty", nothing), ("full", "There is a nodule.")]))
+    assert table.refused == {"empty": "its row is damaged or has no text"}
+    assert table["full"][0].abnormality == "nodule"

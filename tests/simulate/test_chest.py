@@ -213,3 +213,14 @@ def test_prevalence_says_how_often_findings_are_drawn():
 def test_what_cannot_be_simulated_is_refused_by_name(options, named):
     with pytest.raises(HirescamError, match=named):
         chest(**options)
+
+
+def test_one_finding_may_be_asked_for_by_its_name_alone():
+    alone = simulate(3, findings="lung_cyst", spacing_mm=(9.0, 9.0, 9.0))
+    assert alone.labels["lung_cyst"]
+
+
+@pytest.mark.parametrize("prevalence", [2.0, {"lung_cyst": -0.1}])
+def test_a_prevalence_that_is_no_share_is_refused(prevalence):
+    with pytest.raises(HirescamError, match="from 0 to 1"):
+        simulate(3, prevalence=prevalence)

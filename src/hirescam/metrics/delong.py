@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
+from hirescam.metrics.auroc import Truth
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -24,7 +26,7 @@ UNDEFINED = Interval(np.nan, np.nan, np.nan)
 
 
 def auroc_interval(
-    present: Bool[np.ndarray, "scan"],
+    present: Truth,
     scores: Float[np.ndarray, "scan"],
     confidence: float = 0.95,
 ) -> Interval:
@@ -32,6 +34,7 @@ def auroc_interval(
 
     NaN where one of the classes has fewer than two scans: no spread can be told from one.
     """
+    present = present.astype(bool)
     if min(present.sum(), (~present).sum()) < 2:
         return UNDEFINED
     (value,), covariance = _covariance(present, scores[None])
@@ -44,11 +47,12 @@ def auroc_interval(
 
 
 def auroc_difference(
-    present: Bool[np.ndarray, "scan"],
+    present: Truth,
     one: Float[np.ndarray, "scan"],
     other: Float[np.ndarray, "scan"],
 ) -> tuple[float, float]:
     """AUROC of `one` less that of `other` on the same scans, and its two-sided p value."""
+    present = present.astype(bool)
     if min(present.sum(), (~present).sum()) < 2:
         return np.nan, np.nan
     values, covariance = _covariance(present, np.stack([one, other]))

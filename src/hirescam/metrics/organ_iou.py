@@ -35,14 +35,17 @@ def organ_ious(
     """Share of each map's cells above each threshold that are allowed.
 
     The maps are scaled first. A map without any positive evidence has 0: no model shall gain by
-    looking nowhere. `published` restates the code, which also gives 0 where every cell above
-    the threshold is allowed; by the definition that is 1.
+    looking nowhere; one that holds NaN has NaN. `published` restates the code, which also gives
+    0 where every cell above the threshold is allowed; by the definition that is 1.
     """
+    undefined = np.isnan(maps).any(axis=(1, 2, 3))
     maps = scaled(maps)
     inside = _counts_above(maps, allowed, thresholds)
     outside = _counts_above(maps, ~allowed, thresholds)
     values = inside / np.maximum(inside + outside, 1)
-    return np.where(outside > 0, values, 0.0) if definition == "published" else values
+    if definition == "published":
+        values = np.where(outside > 0, values, 0.0)
+    return np.where(undefined[:, None], np.nan, values)
 
 
 def best_thresholds(

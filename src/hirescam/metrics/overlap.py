@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
+from hirescam.errors import ShapeError
+
 Mask = Bool[np.ndarray, "slice row column"]
 
 
@@ -24,12 +26,22 @@ class Overlap:
     hd95_mm: float
 
 
-def overlap(found: Mask, reference: Mask, spacing_mm: tuple[float, float, float]) -> Overlap:
+def overlap(
+    found: Mask,
+    reference: Bool[np.ndarray, "_ _ _"],
+    spacing_mm: tuple[float, float, float],
+) -> Overlap:
     """Agreement of `found` with `reference` on a grid of that spacing.
 
     A surface is made of voxels with a face that looks outside; the border of the grid is no
-    outside, so that a scan's field of view makes no surface.
+    outside, so that a scan's field of view makes no surface. Raises `ShapeError` for masks of
+    different grids.
     """
+    if found.shape != reference.shape:
+        raise ShapeError(
+            f"a mask of {found.shape} voxels cannot be compared with one of {reference.shape}: "
+            f"bring both onto one grid"
+        )
     sizes = int(found.sum()), int(reference.sum())
     both = int((found & reference).sum())
     return Overlap(

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from hirescam.errors import HirescamError
 from hirescam.reports.profile import Profile, ProfileChoice
@@ -34,12 +35,13 @@ def label_reports(
     "sarle-2020" take `ambiguous` and `location_checks`. A report that is empty or no text is
     in `refused`. For more reports than fit into memory, see `label_stream`.
 
-    Raises `HirescamError` for an unknown profile or a vocabulary that is not valid.
+    Raises `HirescamError` for an unknown profile, a vocabulary that is not valid, or reports
+    without names.
     """
     choice = ProfileChoice(profile, vocabulary, tuple(options.items()))
     version = choice.build().version
     reports = texts.items() if isinstance(texts, Mapping) else texts
-    labelled = label_stream(reports, choice, jobs=jobs)
+    labelled = label_stream(_named(reports), choice, jobs=jobs)
     return tabulate(labelled, profile=profile, version=version)
 
 
@@ -92,6 +94,18 @@ def _problem(text: str | None) -> str:
         what = f"byte {byte:#04x}, not UTF-8" if 0x80 <= byte <= 0xFF else f"U+{code:04X}"
         return f"the report is not text: character {strange.start()} is {what}"
     return ""
+
+
+def _named(reports: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str | None]]:
+    """Names and texts, None where a table holds something else; texts alone are refused."""
+    for report in reports:
+        if isinstance(report, str) or len(report) != 2:
+            raise HirescamError(
+                "reports came without their names: give a mapping from name to text, or pairs "
+                "of name and text"
+            )
+        name, text = report
+        yield name, text if isinstance(text, str) else None
 
 
 def _chunks(

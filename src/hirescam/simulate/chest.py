@@ -76,7 +76,8 @@ def simulate(
     The same seed gives the same bytes, and the same person whatever the findings: two calls
     that differ in one finding differ in the scan only where it lies.
 
-    Raises `HirescamError` for findings and shortcuts that no table knows.
+    Raises `HirescamError` for findings and shortcuts that no table knows, and for prevalences
+    that are no shares.
     """
     _check(seed, spacing_mm)
     planted = dict(shortcuts or {})
@@ -85,7 +86,7 @@ def simulate(
         change = SHORTCUTS[name].change
         person = change(person, planted[name], stream(seed, f"shortcut {name}"))
     if findings is None:
-        often = prevalence if isinstance(prevalence, Mapping) else _each(prevalence)
+        often = _each(prevalence)
         asked = _known(often, FINDINGS, "findings")
         present = tuple(label for label in asked if _strikes(seed, label, often[label]))
     else:
@@ -135,8 +136,14 @@ def place_lesions(seed: int, chest: Chest, present: Collection[str]) -> dict[str
     return lesions
 
 
-def _each(prevalence: Number) -> dict[str, Number]:
-    return dict.fromkeys(SIMULATED_LABELS, prevalence)
+def _each(prevalence: Number | Mapping[str, Number]) -> Mapping[str, Number]:
+    """The prevalence of each label, given for all at once or one by one."""
+    if not isinstance(prevalence, Mapping):
+        prevalence = dict.fromkeys(SIMULATED_LABELS, prevalence)
+    wrong = {label: often for label, often in prevalence.items() if not 0 <= often <= 1}
+    if wrong:
+        raise HirescamError(f"prevalences {wrong} are no shares: give numbers from 0 to 1")
+    return prevalence
 
 
 def _strikes(seed: int, label: str, prevalence: Number) -> bool:
@@ -145,6 +152,7 @@ def _strikes(seed: int, label: str, prevalence: Number) -> bool:
 
 def _known(names: Collection[str], table: Mapping[str, object], what: str) -> tuple[str, ...]:
     """The names, in the order of their table."""
+    names = (names,) if isinstance(names, str) else names
     unknown = set(names) - set(table)
     if unknown:
         raise HirescamError(

@@ -6,6 +6,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hirescam.cohort.manifest import Entry
 from hirescam.ct.whole_file import whole_file
@@ -17,7 +18,7 @@ class Obeying:
     """Copies a file, after it did what the file asks for."""
 
     marks: Path
-    settings_given: str = ""
+    settings_given: Any = ""
     seconds: float = 0.0
 
     name = "obey"

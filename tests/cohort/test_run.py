@@ -79,6 +79,13 @@ def test_other_settings_are_refused_unless_they_are_to_overwrite(cohort):
     assert run_cohort(other, entries, out, Here(), overwrite=True).done == 2
 
 
+def test_what_differs_is_told_by_itself_however_deep_it_lies(cohort):
+    _, out, step = cohort
+    run_cohort(Obeying(step.marks, settings_given={"a": {"b": 1, "c": 2}}), [], out, Here())
+    with pytest.raises(WriteError, match=r"\(given\.a\.c was 2 and is 3\)"):
+        run_cohort(Obeying(step.marks, settings_given={"a": {"b": 1, "c": 3}}), [], out, Here())
+
+
 def test_a_folder_of_somebody_else_is_left_alone(cohort):
     entries, out, step = cohort
     out.mkdir()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from hirescam.cohort.code import code_version
 from hirescam.cohort.work import Step
@@ -46,21 +47,24 @@ def _before(path: Path) -> dict | None:
 def _check_same(out: Path, before: dict, now: dict, keep_older: bool) -> None:
     """Name the first thing that differs, and what to do about it."""
     old, new = _flat(before), _flat(now)
-    differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    names = sorted({*old, *new}, key=lambda name: (name == "code", name))  # choices first
+    differing = [name for name in names if old.get(name) != new.get(name)]
     if not differing or (differing == ["code"] and keep_older):
         return
-    name = differing[0]
+    first = differing[0]
+    change = (
+        f"{first.removeprefix('settings.')} was {old.get(first)!r} and is {new.get(first)!r}"
+    )
     keep = ", or kept with --keep-older" if differing == ["code"] else ""
     raise WriteError(
-        f"{out} holds results that were made otherwise ({name} was {old.get(name)!r} and is "
-        f"{new.get(name)!r}): choose another folder, or have them made anew with "
-        f"--overwrite{keep}"
+        f"{out} holds results that were made otherwise ({change}): choose another folder, or "
+        f"have them made anew with --overwrite{keep}"
     )
 
 
-def _flat(stated: dict) -> dict:
-    return {
-        **stated.get("settings", {}),
-        "step": stated.get("step"),
-        "code": stated.get("code"),
-    }
+def _flat(stated: Any, name: str = "") -> dict[str, Any]:
+    """Each single setting under its full name, so that one that differs can be told."""
+    if not isinstance(stated, dict):
+        return {name: stated}
+    inside = (_flat(each, f"{name}.{key}" if name else key) for key, each in stated.items())
+    return {key: each for part in inside for key, each in part.items()}

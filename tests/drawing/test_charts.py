@@ -14,9 +14,10 @@ def row(name, method, value):
 @pytest.mark.parametrize("series", [None, "method"])
 @pytest.mark.parametrize("rows", [[], [row("lung", "hirescam", np.nan)]])
 def test_a_chart_of_nothing_that_is_defined_says_so(rows, series):
-    drawn = dots(rows, "name", "iou", "OrganIoU", series=series)
+    drawn = dots(rows, "name", "iou", "OrganIoU", series=series, reference=0.5)
     assert [text.get_text() for text in drawn.axes[0].texts] == ["undefined on these scans"]
     assert drawn.axes[0].get_legend() is None
+    assert not drawn.axes[0].lines
     svg(drawn)
 
 

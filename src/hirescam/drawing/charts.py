@@ -28,7 +28,7 @@ def dots(
     """
     defined = [row for row in rows if np.isfinite(_number(row, value))]
     names = list(dict.fromkeys(str(row[name]) or "all" for row in defined))
-    kinds = list(dict.fromkeys(str(row[series]) for row in defined)) if series else [""]
+    kinds = list(dict.fromkeys(str(row[series]) if series else "" for row in defined))
     figure = Figure(figsize=(7, 0.9 + _ROW_INCHES * max(len(names), 3)), layout="constrained")
     axes = figure.subplots()
     for colour, kind in zip(COLOURS, kinds, strict=False):
@@ -47,7 +47,7 @@ def dots(
             color=colour,
             label=kind,
         )
-    if reference is not None:
+    if defined and reference is not None:
         axes.axvline(reference, color="#888888", linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(names)), [each.replace("_", " ") for each in names], fontsize=7)
     axes.set_ylim(len(names) - 0.4, -0.6)

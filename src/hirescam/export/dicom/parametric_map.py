@@ -60,9 +60,9 @@ def _anatomy() -> Dataset:
 def _turn(made: ParametricMap) -> None:
     """Put the last frame first, so that frames follow the cross product of row and column.
 
-    DICOM lets frames come in any order, and highdicom writes them the other way round. But
-    dcmqi 1.5, with which 3D Slicer reads maps, takes them as if they came so: it would mirror
-    ours from head to feet.
+    DICOM lets frames come in any order, and highdicom writes them the other way round. But the
+    readers of 3D Slicer (dcmqi 1.5) and OHIF (cornerstonejs/adapters 5.14) take them as if they
+    came so: they would mirror ours from head to feet.
     """
     frames = made.PerFrameFunctionalGroupsSequence
     frames.reverse()

@@ -64,6 +64,13 @@ def test_other_types_than_int16_and_float32_are_refused(dtype):
 
 
 def test_an_affine_that_places_nothing_is_refused():
-    for bad in (np.zeros((4, 4)), np.full((4, 4), np.nan)):
+    perspective = affine()
+    perspective[3] = [1, 0, 0, 2]
+    for bad in (np.zeros((4, 4)), np.full((4, 4), np.nan), perspective):
         with pytest.raises(errors.GeometryError, match="does not place voxels"):
             Volume(np.zeros((2, 2, 2), np.int16), bad)
+
+
+def test_a_scan_without_a_voxel_is_refused():
+    with pytest.raises(errors.VoxelError, match="give at least one slice"):
+        Volume(np.zeros((0, 2, 2), np.int16), affine())

@@ -134,6 +134,13 @@ def test_without_a_2d_part_there_is_nothing_to_run_in_half_precision():
         accelerate(classifier_model("3DConv"), precision="bf16")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_device_that_there_is_not_is_refused_in_a_sentence():
+    for device in ("cuda", "cuda:9", "grafics"):
+        with pytest.raises(ModelError, match=f"cannot go to the device '{device}' .*cpu"):
+            accelerate(classifier_model("BodyCAM"), device=device)
+
+
 def test_gradcam_is_hirescam_of_bodycam_and_is_not_of_axialnet():
     """The paper's own check (section 7, table 1)."""
     x = scan_input(batch=2)

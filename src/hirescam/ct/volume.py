@@ -36,7 +36,9 @@ class Volume:
             )
         if self.voxels.dtype not in (np.int16, np.float32):
             raise VoxelError(f"voxels are {self.voxels.dtype}, expected int16 or float32 HU")
-        if not np.isfinite(self.affine).all() or abs(np.linalg.det(self.affine[:3, :3])) < 1e-9:
+        if not self.voxels.size:
+            raise VoxelError(f"voxels have shape {self.voxels.shape}: give at least one slice")
+        if not _places_voxels(self.affine):
             raise GeometryError(
                 f"affine {self.affine.tolist()} does not place voxels in space: "
                 f"write the scan again with its spacing and directions"
@@ -66,6 +68,16 @@ class Volume:
         `WriteError` if the disk refuses; an older file at `path` is then still whole.
         """
         return write_nifti(path, self.voxels, self.affine, description="hirescam scan, HU")
+
+
+def _places_voxels(affine: np.ndarray) -> bool:
+    """Whether an affine leads from any index to one place of its own."""
+    return bool(
+        affine.shape == (4, 4)
+        and np.isfinite(affine).all()
+        and np.allclose(affine[3], [0, 0, 0, 1], atol=1e-9)
+        and abs(np.linalg.det(affine[:3, :3])) > 1e-9
+    )
 
 
 def reorient(volume: Volume, orientation: str = "axial") -> Volume:

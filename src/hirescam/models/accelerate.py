@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from hirescam.errors import ModelError
-from hirescam.models.classifier import SliceFeatures
+from hirescam.models.classifier import Classifier, SliceFeatures
 from hirescam.models.files import Model
 
 Precision = Literal["fp32", "bf16"]
@@ -26,8 +26,12 @@ def accelerate(
     `bf16` halves the memory and, on processors with bf16 units, more than doubles the speed;
     it moves probabilities by some thousandths. `compile` spends about ten seconds at the first
     scan and needs a C++ compiler. The features of the copy give no gradients.
+
+    Raises `ModelError` for a precision or a device that there is not.
     """
-    network = copy.deepcopy(model.network).to(device).eval().requires_grad_(False)
+    if precision not in DTYPES:
+        raise ModelError(f"no precision is called {precision!r}: choose {' or '.join(DTYPES)}")
+    network = _on(device, copy.deepcopy(model.network)).eval().requires_grad_(False)
     parts = [part for part in network.modules() if isinstance(part, SliceFeatures)]
     if not parts and (compile or precision != "fp32"):
         raise ModelError(
@@ -45,3 +49,13 @@ def accelerate(
     return replace(
         model, network=network, precision=precision + (" compiled" if compile else "")
     )
+
+
+def _on(device: str, network: Classifier) -> Classifier:
+    try:
+        return network.to(device)
+    except (RuntimeError, AssertionError) as error:  # the latter of a torch without CUDA
+        raise ModelError(
+            f"the network cannot go to the device {device!r} ({str(error).splitlines()[0]}): "
+            f"choose cpu, or one of the {torch.cuda.device_count()} CUDA devices here"
+        ) from error

@@ -18,7 +18,7 @@ demo: .venv/.installed  ## simulate chests, train a small network, explain held-
 	$(BIN)/hirescam demo
 
 test: .venv/.installed-dev  ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: .venv/.installed-dev  ## lint, format, types, layers, spelling; changes nothing
 	$(BIN)/ruff check

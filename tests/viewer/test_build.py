@@ -3,6 +3,10 @@
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 
 import pytest
 from hatchling.bridge.app import Application
@@ -71,6 +75,29 @@ def test_an_archive_whose_files_are_all_of_one_time_needs_no_npm(tree, monkeypat
     monkeypatch.setenv("PATH", "")
     build.initialize("standard", {})
     assert "".join(capfd.readouterr()) == ""
+
+
+def hatchling(folder, out, kind, **environment):
+    """The one file of that kind that is built from the sources in `folder`."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(out)]
+    subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, check=True
+    )
+    (built,) = (path for path in out.iterdir() if path.suffix in (".gz", ".whl"))
+    return built
+
+
+def test_a_wheel_from_the_source_archive_has_the_viewer_without_npm(tmp_path, needs_script):
+    if not (REPO / "web").is_dir():
+        pytest.skip("no web/ beside these tests: they run from a checkout")
+    archive = hatchling(REPO, tmp_path / "sdist", "sdist")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    source = tmp_path / archive.name.removesuffix(".tar.gz")
+    assert not (source / "web" / "node_modules").exists()
+    wheel = hatchling(source, tmp_path / "wheel", "wheel", PATH="")
+    with zipfile.ZipFile(wheel) as packed:
+        assert "hirescam/drawing/browser/viewer.js" in packed.namelist()
 
 
 def test_a_script_older_than_its_sources_is_told_where_npm_is_missing(tree, monkeypatch, capfd):

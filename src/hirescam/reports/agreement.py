@@ -136,7 +136,8 @@ def _common(
     """What both list; a file that does not list all leaves it to the other one."""
     if first is None or second is None:
         return list(first or second or sorted(named))
-    return [name for name in first if name in set(second)]
+    shared = set(second)
+    return [name for name in first if name in shared]
 
 
 def _table(

@@ -50,11 +50,12 @@ def test_what_is_dense_in_a_lung_lies_in_its_mask(chest, found, label):
     ("seed", "label"),
     [
         (42, "lung_mass"),  # at the hilum
-        (45, "lung_consolidation"),  # on the heart
+        (122, "lung_consolidation"),  # on the heart, over a wide face
+        (27, "lung_consolidation"),  # on the diaphragm
         (45, "lung_pleural_effusion"),  # on both sides
     ],
 )
-def test_what_touches_heart_hilum_or_wall_lies_in_the_mask_of_its_lung(seed, label):
+def test_what_touches_heart_wall_or_diaphragm_lies_in_the_mask_of_its_lung(seed, label):
     ill = simulate(seed, findings=[label], spacing_mm=(3.0, 3.0, 3.0))
     masks, truth = robust(ill.volume), ill.masks[label]
     own = np.zeros_like(truth)
@@ -74,6 +75,14 @@ def test_a_mass_astride_the_midplane_is_mediastinum():
     ill = simulate(2, findings=["mediastinum_mass"], spacing_mm=(3.0, 3.0, 3.0))
     found = robust(ill.volume).mask("mediastinum")
     assert sensitivity(found, ill.masks["mediastinum_mass"]) > 0.98
+
+
+def test_fluid_around_the_heart_is_no_lung():
+    ill = simulate(0, findings=["heart_pericardial_effusion"], spacing_mm=(3.0, 3.0, 3.0))
+    found = robust(ill.volume)
+    assert sensitivity(found.mask("mediastinum"), ill.organs["heart"]) > 0.98
+    lungs = found.mask("right_lung") | found.mask("left_lung")
+    assert sensitivity(lungs, ill.masks["heart_pericardial_effusion"]) < 0.05
 
 
 def test_heart_and_aorta_lie_in_the_mediastinum(chest, found):

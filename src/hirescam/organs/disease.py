@@ -10,6 +10,7 @@ from hirescam.organs.coarse_chest import CoarseChest, coarse_chest, places
 from hirescam.organs.fluid import fluid
 from hirescam.organs.lungs import grown
 from hirescam.organs.necks import Parts, cut_at_necks
+from hirescam.organs.pale import pale
 from hirescam.organs.work_grid import Codes, Field, Mask
 
 Shares = Float[np.ndarray, "_"]
@@ -38,7 +39,7 @@ def dense_disease(hu: Field, codes: Codes, trunk: Mask, tubes: Mask, middle: flo
 def _lesions(chest: CoarseChest) -> CoarseMask:
     """Thick pieces above the diaphragm that touch lung and are not heart or great vessels.
 
-    What touches heart or vessels over a neck is judged by itself.
+    What touches heart or vessels over a neck, and what is less dense, is judged by itself.
     """
     down, _, left = places(chest.lung)
     above = chest.soft & (down > chest.top + _APEX_MM / COARSE_MM) & (down <= chest.floor)
@@ -54,13 +55,16 @@ def _lesions(chest: CoarseChest) -> CoarseMask:
     loose = thick & (parts > 0) & (free[parts] | (perched[parts] & over_lung))
     bound = thick & ~loose
     pieces = cc3d.connected_components(bound, connectivity=6)
-    central = bound & np.isin(pieces, np.unique(pieces[bound & axis]))
+    light = pale(chest)
+    central = bound & ~light & np.isin(pieces, np.unique(pieces[bound & axis]))
     kept_out = central & chest.zone
-    rest = ndimage.binary_opening(thick & ~kept_out & ~loose, _CROSS)
+    rest = ndimage.binary_opening((thick | light) & ~kept_out & ~loose, _CROSS)
     apart = cc3d.connected_components(rest, connectivity=6)
     lone = np.where(loose, parts, 0)
     found = _judged(lone, central, chest) | _judged(apart, central, chest)
-    found = ndimage.binary_dilation(found, _CROSS, iterations=2, mask=above & ~kept_out)
+    found = ndimage.binary_dilation(
+        found, _CROSS, iterations=2, mask=(above | light) & ~kept_out
+    )
     to_wall = (down <= chest.floor) & ~chest.wall & ~central  # the room ends short of the ribs
     return ndimage.binary_dilation(found, _CROSS, mask=to_wall | found)
 

@@ -287,6 +287,20 @@ def test_the_edges_of_fields_and_the_mark_of_the_selected_row_stand_out(shown):
     assert contrast(mark, row) >= LEAST_PARTS
 
 
+@pytest.mark.parametrize("wide", [1000, 700, 320])
+def test_an_enlarged_page_is_read_without_scrolling_sideways(shown, wide):
+    """320 pixels are a window of 1280, enlarged fourfold; WCAG 2.2, 1.4.10."""
+    before = shown.page.viewport_size
+    shown.page.set_viewport_size({"width": wide, "height": 800})
+    boxes = shown.page.locator("#viewer button:visible, #viewer canvas:visible, #place")
+    shown.wait(lambda: shown.page.evaluate("document.body.clientWidth") == wide)
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= wide
+    for box in [each.bounding_box() for each in boxes.all()]:
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= wide
+    shown.page.set_viewport_size(before)
+
+
 def test_nothing_moves_by_itself(shown):
     """So there is nothing to still for those who ask for reduced motion."""
     shown.page.emulate_media(reduced_motion="reduce")

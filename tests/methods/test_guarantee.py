@@ -75,6 +75,16 @@ def test_features_too_small_to_bend_are_not_mistaken_for_affine():
     assert audit(network, x, layer=network[0]).kind is Kind.NONE
 
 
+@pytest.mark.parametrize("bias", [-1e5, 1e4])
+def test_no_gap_hides_behind_a_large_bias(bias):
+    network, x = small(lambda: [nn.Linear(48, 8), nn.ReLU(), nn.Linear(8, 2)], 0)
+    network[-1].bias.data += bias
+    assert audit(network, x, layer=network[1]).kind is Kind.NONE
+    network, x = small(lambda: [nn.Linear(48, 2)], 0)
+    network[-1].bias.data += bias
+    assert audit(network, x, layer=network[1]).kind is Kind.AFFINE
+
+
 def test_a_function_between_modules_is_found():
     class Squared(nn.Module):
         def __init__(self):
@@ -88,6 +98,20 @@ def test_a_function_between_modules_is_found():
 
     found = audit(Squared(), torch.ones(1, 1, 6, 6), layer="features")
     assert found.breaks == "a function between `features` and `pool`"
+    assert found.cure.startswith("if it keeps the grid, as a ReLU does, make it a module")
+
+
+@pytest.mark.parametrize("last", [nn.Sigmoid(), nn.LogSoftmax(1), None])
+def test_probabilities_are_to_be_left_to_the_caller(last):
+    class Probable(nn.Sequential):
+        def forward(self, x):
+            scores = super().forward(x)
+            return scores.sigmoid() if last is None else scores
+
+    network, x = small(lambda: [nn.Linear(48, 2), *([last] if last else [])], 0)
+    found = audit(Probable(*network), x, layer="1")
+    assert found.kind is Kind.NONE
+    assert found.cure.startswith("let the network return its logits")
 
 
 def test_the_audit_costs_one_forward_pass_more_than_a_map():
@@ -140,12 +164,12 @@ def test_a_path_around_the_layer_is_found_in_an_empty_image(value):
 
 
 def test_noise_is_another_input_of_the_same_values():
-    x = torch.tensor([[3, 9, 4, 4, 4, 4]])
-    noise = noise_like(x)
-    assert noise.dtype is x.dtype
-    assert noise.min() >= 3
-    assert noise.max() <= 9
-    assert not torch.equal(noise, x)
+    for x in (torch.arange(3, 10).repeat(1, 20), torch.tensor([[0.25, 0.5] * 20])):
+        noise = noise_like(x)
+        assert noise.dtype is x.dtype
+        assert x.min() <= noise.min() < noise.max() <= x.max()
+        assert not torch.equal(noise, x)
+    assert noise_like(torch.tensor([[0, 1] * 20])).unique().tolist() == [0, 1]
 
 
 def test_an_earlier_layer_is_not_guaranteed():

@@ -22,7 +22,7 @@ from hirescam.metrics.organ_iou import Definition, organ_ious
 from hirescam.models.files import Model
 from hirescam.regions.allowed import Regions
 
-METHODS = ("hirescam", "gradcam")
+METHODS = tuple(MAPS)
 SIGNS = ("positive", "negative")
 
 

@@ -22,6 +22,8 @@ HEAD = (
     "end the network in one fully connected layer, with any others as 1×1 convolutions below "
     "the explained layer (methods.single_layer_head builds that), and train it"
 )
+LOGITS = "let the network return its logits, as its last linear layer gives them"
+MODULE = "if it keeps the grid, as a ReLU does, make it a module and explain that one's output"
 FEWEST = 6
 """Points in a run that let two far ones and the one half way between them be compared."""
 
@@ -67,22 +69,30 @@ class Trail:
 
         return watched_score
 
+    @property
+    def bent(self) -> bool:
+        """Whether some part was seen not to be affine."""
+        return any(step.took_bent or step.gave_bent for step in self.steps)
+
     def first_break(self) -> tuple[str | None, str]:
         """The culprit in words, if one was seen, and the cure."""
         here = layer_name(self.seen.network, self.seen.layer)
         for at, step in enumerate(self.steps):
             if step.took_bent:
                 before = self.steps[at - 1].name if at else here
-                return f"a function between `{before}` and `{step.name}`", HEAD
+                cure = f"{MODULE}; else {HEAD}" if not at else HEAD
+                return f"a function between `{before}` and `{step.name}`", cure
             if step.gave_bent:
                 kind = type(step.module).__name__
                 before = _weighted(reversed(self.steps[:at])) or f"`{here}`"
-                after = _weighted(self.steps[at + 1 :]) or "the scores"
-                words = f"{kind} `{step.name}` between {before} and {after}"
-                return words, self._later(step) if step.spatial else HEAD
+                after = _weighted(self.steps[at + 1 :])
+                words = f"{kind} `{step.name}` between {before} and {after or 'the scores'}"
+                cure = HEAD if after else LOGITS
+                return words, self._later(step) if step.spatial else cure
         last = self.steps[-1].name if self.steps else here
         functional = f"a function between `{last}` and the scores"
-        return functional if self.compared or not self.steps else None, HEAD
+        cure = f"{LOGITS}; if it does, {HEAD}"
+        return functional if self.compared or not self.steps else None, cure
 
     def around(self) -> tuple[str, str]:
         """The culprit where the same activation gave other scores, and the cure."""

@@ -123,7 +123,7 @@ def _verdict(trail: Trail, probes: int, even: bool, bent: float, moved: float) -
     gap, limit = max(bent, moved), trail.tolerance
     if gap <= limit:
         return Guarantee(Kind.CAM if even else Kind.AFFINE, gap, probes, limit)
-    culprit = trail.around() if moved > limit else trail.first_break()
+    culprit = trail.around() if moved > limit and not trail.bent else trail.first_break()
     return Guarantee(Kind.NONE, gap, probes, limit, *culprit)
 
 

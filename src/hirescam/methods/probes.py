@@ -86,6 +86,8 @@ class Evidence:
     total: Float[Tensor, "batch target"]
     slope: Float[Tensor, "batch target"]
     even: tuple[bool, ...]
+    offset_share: float
+    """Of an offset, what its rounding may move, counted in tolerances."""
 
 
 def evidence(seen: Capture, targets: Targets, tolerance: float) -> Evidence:
@@ -98,7 +100,8 @@ def evidence(seen: Capture, targets: Targets, tolerance: float) -> Evidence:
         slopes.append(flat.square().sum(dim=(2, 3)).sqrt())
         unevenness = (flat.amax(dim=3) - flat.amin(dim=3)).amax(dim=(1, 2))
         even += (unevenness <= tolerance * flat.abs().amax(dim=(1, 2, 3))).tolist()
-    return Evidence(torch.cat(totals).T, torch.cat(slopes).T, tuple(even))
+    rounding = 8 * _coarsest(activation, seen.scores)
+    return Evidence(torch.cat(totals).T, torch.cat(slopes).T, tuple(even), rounding / tolerance)
 
 
 def disagreement(
@@ -138,11 +141,14 @@ def _sizes(
     probed: Sequence[Float[Tensor, "batch channel *space"]],
     found: Evidence,
 ) -> Float[Tensor, "point batch target"]:
-    """How much of a score each point may be expected to move."""
+    """How far each point may be expected to move a score.
+
+    Of the offset, which may be far larger, only rounding counts: no gap hides behind a bias.
+    """
     offset = scores[1]
     spread = torch.stack([point.flatten(1).float().square().mean(1).sqrt() for point in probed])
-    size = (scores - offset).abs() + offset.abs() + spread[:, :, None] * found.slope
-    return size + torch.finfo(torch.float32).tiny
+    size = (scores - offset).abs() + spread[:, :, None] * found.slope
+    return size + offset.abs() * found.offset_share + torch.finfo(torch.float32).tiny
 
 
 def _largest(gaps: Float[Tensor, "point batch target"]) -> Float[Tensor, "target"]:
@@ -151,7 +157,12 @@ def _largest(gaps: Float[Tensor, "point batch target"]) -> Float[Tensor, "target
 
 def tolerance(*tensors: Tensor) -> float:
     """The relative disagreement that rounding explains, by the coarsest number format."""
-    return max(1e-4, *(4 * _resolution(tensor) for tensor in tensors))
+    return max(1e-4, 4 * _coarsest(*tensors))
+
+
+def _coarsest(*tensors: Tensor) -> float:
+    """The least relative step of their number formats; scores are compared in float32."""
+    return max(torch.finfo(torch.float32).eps, *map(_resolution, tensors))
 
 
 def _resolution(tensor: Tensor) -> float:

@@ -51,7 +51,7 @@ def noise_like(x: Num[Tensor, "batch ..."]) -> Num[Tensor, "batch ..."]:
     random = torch.Generator().manual_seed(0)
     low, high = (end.float() for end in x.detach().aminmax())
     noise = torch.rand(x.shape, generator=random).to(x.device)
-    span = torch.where(high > low, high - low, 1)
+    span = torch.where(high > low, high - low, 1) + (not x.is_floating_point())
     return (low + noise * span).to(x.dtype)
 
 

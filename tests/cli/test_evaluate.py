@@ -48,4 +48,6 @@ def test_an_evaluation_is_not_replaced_unless_asked(run):
 def test_a_folder_that_is_no_run_is_refused_in_one_sentence(run):
     done = evaluate("data", folder=run)
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == (
+        "hirescam: data holds no run: give a folder that `hirescam train` wrote\n"
+    )

@@ -87,6 +87,7 @@ def test_labels_are_compared_with_manual_ones(run, tmp_path):
     printed = run("audit", "truth.csv", "labels.csv", "--differences", "differences.csv")
     assert "second: profile sarle-2020" in printed
     assert printed.splitlines()[0].endswith("2 reports")
+    assert printed.splitlines()[-2].split() == ["macro", "over", "0", "labels", "undefined"]
     assert printed.splitlines()[-1] == "1 labels differ"
     assert "b,cardiomegaly,second" in (tmp_path / "differences.csv").read_text()
 

@@ -12,6 +12,7 @@ from hirescam.cli.cohorts import PANEL, How, run_over, tell
 from hirescam.cli.options import JsonOption, OverwriteOption, SetOption
 from hirescam.cli.progress import counter
 from hirescam.cli.spread import spread
+from hirescam.errors import ReadError
 
 if TYPE_CHECKING:
     from hirescam.cohort.run import Tally
@@ -75,7 +76,10 @@ def run(
     """Evaluate a run's best model; on test scans with thresholds chosen on validation scans."""
     from hirescam.training.config import TrainConfig, parse_changes
 
-    config = TrainConfig.read(training / "config.json", **parse_changes(set_ or []))
+    stated = training / "config.json"
+    if not stated.is_file():
+        raise ReadError(f"{training} holds no run: give a folder that `hirescam train` wrote")
+    config = TrainConfig.read(stated, **parse_changes(set_ or []))
     measured = Measured(training, config, split.value, organ_iou.value)
     if many.cohort is None:
         folder = evaluate_run(measured, out, overwrite=overwrite)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,4 +75,6 @@ def described(found: "Agreement") -> str:
 
 
 def _with_range(interval: "Interval") -> str:
+    if isnan(interval.value):
+        return "undefined"
     return f"{interval.value:.3f} {interval.low:.3f}–{interval.high:.3f}"

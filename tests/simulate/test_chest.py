@@ -115,7 +115,7 @@ def test_every_finding_lies_in_its_organ_on_its_side(seed):
         assert touched == set(sides), label
 
 
-@pytest.mark.parametrize("label", set(SIMULATED_LABELS) - {"heart_cardiomegaly"})
+@pytest.mark.parametrize("label", sorted(set(SIMULATED_LABELS) - {"heart_cardiomegaly"}))
 def test_a_finding_changes_the_scan_only_where_it_lies(label, healthy):
     ill = chest(findings={label})
     around = ndimage.binary_dilation(ill.masks[label], np.ones((3, 3, 3)), iterations=3)
@@ -153,6 +153,28 @@ def test_fluid_lies_at_the_back():
     fluid = places(scan.masks["lung_pleural_effusion"], scan.volume)
     lungs = places(scan.organs["right_lung"] | scan.organs["left_lung"], scan.volume)
     assert np.quantile(fluid[:, 1], 0.9) < np.median(lungs[:, 1])
+
+
+def test_who_lies_prone_has_fluid_in_front_air_behind_and_the_table_under_the_chest():
+    findings = {"lung_pleural_effusion", "lung_pneumothorax"}
+    supine, prone = (chest(findings=findings, position=lies) for lies in ("supine", "prone"))
+    fluid, air = (
+        [places(scan.masks[label], scan.volume)[:, 1].mean() for scan in (supine, prone)]
+        for label in ("lung_pleural_effusion", "lung_pneumothorax")
+    )
+    assert fluid[1] - fluid[0] > 40
+    assert air[0] - air[1] > 40
+    tables = [
+        places((scan.volume.voxels > -600) & _far_from_body(scan), scan.volume)[:, 1].mean()
+        for scan in (supine, prone)
+    ]
+    assert tables[0] < -60
+    assert tables[1] > 60
+
+
+def _far_from_body(scan):
+    body = ndimage.binary_opening(scan.volume.voxels > -300, iterations=3)
+    return ~ndimage.binary_dilation(body, iterations=5)
 
 
 def test_organs_keep_their_size_on_another_grid(healthy):

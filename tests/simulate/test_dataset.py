@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,24 @@ def contents(folder):
 def rows(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_as_many_lie_prone_as_the_plan_says():
+    plan = replace(PLAN, count=1, plantings=(), prone=1.0)
+    turned, flat = simulate_planned(plan, 0), simulate_planned(replace(plan, prone=0.0), 0)
+    assert turned.cells == flat.cells
+    assert not np.array_equal(turned.volume.voxels, flat.volume.voxels)
+
+
+def test_a_data_set_from_before_an_option_goes_on_with_its_default(tmp_path):
+    plan = replace(PLAN, count=1, plantings=())
+    manifest = make_dataset(tmp_path, plan) / "manifest.json"
+    older = json.loads(manifest.read_text())
+    del older["plan"]["prone"]
+    manifest.write_text(json.dumps(older))
+    make_dataset(tmp_path, plan)
+    with pytest.raises(WriteError, match="another plan"):
+        make_dataset(tmp_path, replace(plan, prone=0.5))
 
 
 def test_scans_and_truths_are_those_of_the_simulated_chests(made):

@@ -50,6 +50,9 @@ def run(
         list[str] | None,
         Option(help="NAME=STRENGTH or NAME:LABEL=STRENGTH: marker, body_fat or bed_pattern"),
     ] = None,
+    prone: Annotated[
+        float, Option(help="share of chests that lie on their front", min=0, max=1)
+    ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate what is missing in the folder, and name the folder."""
@@ -66,6 +69,7 @@ def run(
             co_occurrence=co_occurrence,
             plantings=tuple(parse_planting(each) for each in shortcut or []),
             format=format.value,
+            prone=prone,
         )
         folder = make_dataset(out, plan, jobs=jobs, on_progress=show)
     print(json.dumps({"folder": str(folder), "chests": n}) if as_json else folder)

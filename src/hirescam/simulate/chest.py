@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -22,6 +23,8 @@ from hirescam.simulate.streams import stream
 from hirescam.simulate.truth import Cell, cells, labels_of
 
 Mask = Bool[np.ndarray, "slice row column"]
+
+Position = Literal["supine", "prone"]
 
 _COMMON = (
     "great_vessel_calcification",
@@ -68,11 +71,13 @@ def simulate(
     spacing_mm: tuple[Number, Number, Number] = (2.0, 1.5, 1.5),
     prevalence: Number | Mapping[str, Number] = 0.4,
     shortcuts: Mapping[str, bool] | None = None,
+    position: Position = "supine",
 ) -> SimulatedChest:
     """A chest CT in orientation IPL with `findings`, or with each drawn at `prevalence`.
 
     A number is the prevalence of each of `SIMULATED_LABELS`, a mapping that of its keys.
-    `shortcuts` says of some of `SHORTCUTS` whether this person has them.
+    `shortcuts` says of some of `SHORTCUTS` whether this person has them. Who lies prone has
+    the table before the chest, fluid sunk to the front and air risen to the back.
     The same seed gives the same bytes, and the same person whatever the findings: two calls
     that differ in one finding differ in the scan only where it lies.
 
@@ -81,7 +86,7 @@ def simulate(
     """
     _check(seed, spacing_mm)
     planted = dict(shortcuts or {})
-    person = draw_physique(stream(seed, "person"))
+    person = replace(draw_physique(stream(seed, "person")), prone=position == "prone")
     for name in _known(planted, SHORTCUTS, "shortcuts"):
         change = SHORTCUTS[name].change
         person = change(person, planted[name], stream(seed, f"shortcut {name}"))

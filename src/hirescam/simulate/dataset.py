@@ -13,7 +13,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -55,7 +55,8 @@ class Plan:
     """All that a data set follows from.
 
     `prevalence` replaces that of some findings, or with `only` of all; `co_occurrence` scales
-    how strongly findings go together. A chest is the same in a larger data set of its seed.
+    how strongly findings go together; `prone` is the share of those who do not lie supine. A
+    chest is the same in a larger data set of its seed.
     """
 
     count: int
@@ -66,6 +67,7 @@ class Plan:
     co_occurrence: Number = 1.0
     plantings: Sequence[Planting] = ()
     format: str = "nifti"
+    prone: Number = 0.0
 
 
 def make_dataset(
@@ -120,7 +122,14 @@ def simulate_planned(plan: Plan, index: int) -> SimulatedChest:
     findings = [label for label, has in drawn.items() if has[0]]
     rates = base_rates(plan.plantings, rows, plan.co_occurrence) if plan.plantings else {}
     shortcuts = plant(plan.plantings, findings, rates, number)
-    return simulate(number, findings=findings, spacing_mm=plan.spacing_mm, shortcuts=shortcuts)
+    turned = stream(number, "position").uniform() < plan.prone
+    return simulate(
+        number,
+        findings=findings,
+        spacing_mm=plan.spacing_mm,
+        shortcuts=shortcuts,
+        position="prone" if turned else "supine",
+    )
 
 
 def parse_shares(texts: Sequence[str]) -> dict[str, float]:
@@ -199,8 +208,10 @@ def _claim(manifest: Path, plan: Plan) -> None:
 
 
 def _without_count(manifest: Mapping) -> dict:
+    """A manifest from before there was some option has that option's default."""
+    usual = {each.name: each.default for each in fields(Plan) if each.default is not MISSING}
     plan = {name: value for name, value in manifest["plan"].items() if name != "count"}
-    return {**manifest, "plan": plan}
+    return {**manifest, "plan": usual | plan}
 
 
 def _check(plan: Plan) -> None:
@@ -213,6 +224,8 @@ def _check(plan: Plan) -> None:
             f"npz as in RAD-ChestCT holds 0.8 mm cubes, not {plan.spacing_mm} mm: "
             f"ask for size full, or for nifti"
         )
+    if not 0 <= plan.prone <= 1:
+        raise HirescamError(f"{plan.prone} cannot lie prone: give a share from 0 to 1")
     if plan.count < 1 or plan.seed < 0:
         raise HirescamError(
             f"cannot simulate {plan.count} chests of seed {plan.seed}: give at least one chest "

@@ -43,6 +43,12 @@ class Physique:
     mass_mm: float = 0.0
     shift_mm: float = 0.0
     missing_lung: str = ""
+    prone: bool = False
+
+    @property
+    def up(self) -> float:
+        """The sign of y against gravity: air rises to the front of those who lie supine."""
+        return -1.0 if self.prone else 1.0
 
     @property
     def shift(self) -> Float[np.ndarray, "3"]:

@@ -17,7 +17,7 @@ from hirescam.simulate.skeleton import (
     spine,
     sternum,
 )
-from hirescam.simulate.trunk import belly_organs, belly_room, body, cavity
+from hirescam.simulate.trunk import belly_organs, belly_room, body, cavity, lies_at_mm
 
 FAT, MUSCLE, BLOOD, HEART, AIR = -100.0, 50.0, 40.0, 44.0, -1000.0
 
@@ -100,24 +100,21 @@ def _vertebrae(person: Physique) -> Texture:
 
 
 def lung_tissue(person: Physique) -> Texture:
-    """Air with a little tissue, denser where it hangs down: at the back and the base."""
-    base = np.float32(person.lung_hu)
-    return lambda points, distance: (
-        base - points.y * np.float32(0.35) - points.z * np.float32(0.08)
-    )
+    """Air with a little tissue, denser where it hangs down and at the base."""
+    base, sag = np.float32(person.lung_hu), np.float32(0.35 * person.up)
+    return lambda points, distance: base - points.y * sag - points.z * np.float32(0.08)
 
 
 def _table(person: Physique) -> Shape:
-    """The shell of the curved table under the back."""
-    lowest = body(person).low[1] + person.belly_mm - 6
+    """The shell of the curved table under the person."""
+    lowest, up = lies_at_mm(person) - 6, np.float32(person.up)
 
     def distance(points: Points) -> Distance:
         rise = points.x * points.x * np.float32(1 / 760)
-        top = points.y - np.float32(lowest) - rise
-        under = (points.y - np.float32(lowest - 42)) - rise * np.float32(0.25)
+        top = up * points.y - np.float32(lowest) - rise
+        under = (up * points.y - np.float32(lowest - 42)) - rise * np.float32(0.25)
         shell = np.minimum(np.abs(top), np.abs(under)) - np.float32(1.2)
         return np.maximum(shell, np.abs(points.x) - 205) + np.float32(0) * points.z
 
-    return Shape(
-        np.array([-205.0, lowest - 45, -1e4]), np.array([205.0, lowest + 60, 1e4]), distance
-    )
+    low, high = sorted((person.up * (lowest - 45), person.up * (lowest + 60)))
+    return Shape(np.array([-205.0, low, -1e4]), np.array([205.0, high, 1e4]), distance)

@@ -47,6 +47,13 @@ def body(person: Physique) -> Shape:
     return union(whole, *breasts, blend_mm=12)
 
 
+def lies_at_mm(person: Physique) -> float:
+    """Height of the skin on which the person lies, against gravity from the body's middle."""
+    outline = body(person)
+    lowest = -outline.high[1] if person.prone else outline.low[1]
+    return float(lowest) + person.belly_mm
+
+
 def cavity(person: Physique) -> Shape:
     """Everything inside the ribs, chest and belly alike."""
     half = np.array(CAVITY_MM) * person.scale[:2]
@@ -107,11 +114,12 @@ def belly_organs(person: Physique) -> dict[str, Shape]:
         return common(ellipsoid(centre * person.scale, radii * person.scale), inside)
 
     stomach = ellipsoid((-56, 28, top - 58) * person.scale, (42, 44, 44) * person.scale)
-    level = 28 * person.deep + (1 - 2 * person.stomach_gas) * 30
+    up = np.float32(person.up)
+    level = np.float32(28 * person.deep) + up * np.float32((1 - 2 * person.stomach_gas) * 30)
     gas = Shape(
         stomach.low,
         stomach.high,
-        lambda points: np.maximum(stomach.distance(points) + 4, np.float32(level) - points.y),
+        lambda points: np.maximum(stomach.distance(points) + 4, up * (level - points.y)),
     )
     return {
         "liver": organ((52, 8, top - 62), (92, 84, 74)),

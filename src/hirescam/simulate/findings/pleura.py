@@ -30,7 +30,7 @@ _LEAST_MODERATE_MM, _LEAST_LARGE_MM = 32.0, 45.0
 
 
 def effusion(chest: Chest, random: np.random.Generator, _others: Sequence[Lesion]) -> Lesion:
-    """Fluid that has sunk to the back of one or both pleural spaces."""
+    """Fluid that has sunk to the back of one or both pleural spaces; to the front, if prone."""
     sides = some_sides(chest, random)
     depths = {side: random.uniform(24, 55) for side in sides}
     deepest = max(depths.values())
@@ -49,16 +49,17 @@ def effusion(chest: Chest, random: np.random.Generator, _others: Sequence[Lesion
 def pneumothorax(
     chest: Chest, random: np.random.Generator, _others: Sequence[Lesion]
 ) -> Lesion:
-    """Air that has risen to the front of one pleural space, over a thin pleural line."""
+    """Air that has risen to the top of one pleural space, over a thin pleural line."""
     side = any_side(chest, random)
     depth = random.uniform(12, 34)
     lung = chest.organs.lungs[side]
-    front = CAVITY_FRONT_MM + CAVITY_MM[1] * chest.person.deep
+    up = np.float32(chest.person.up)
+    top = CAVITY_FRONT_MM * up + CAVITY_MM[1] * chest.person.deep
 
     def below_air(points: Points) -> Distance:
         bend = 10 * (points.x / np.float32(70)) ** 2 + 12 * (points.z / np.float32(110)) ** 2
-        level = np.float32(front - depth) + bend - 14
-        return 0.9 * (level - points.y).astype(np.float32)
+        level = np.float32(top - depth) + bend - 14
+        return 0.9 * (level - up * points.y).astype(np.float32)
 
     shape = common(lung, Shape(lung.low, lung.high, below_air))
 
@@ -98,13 +99,14 @@ def plaques(chest: Chest, random: np.random.Generator, _others: Sequence[Lesion]
 
 def _pool(chest: Chest, side: str, depth_mm: Number) -> Shape:
     person, lung = chest.person, chest.organs.lungs[side]
-    back = CAVITY_FRONT_MM - CAVITY_MM[1] * person.deep
+    up = np.float32(person.up)
+    bottom = CAVITY_FRONT_MM * up - CAVITY_MM[1] * person.deep
     middle, base = SIDES[side] * 66 * person.wide, (person.right_dome_mm - 40) * person.tall
 
     def above_level(points: Points) -> Distance:
         higher = np.clip((points.z - np.float32(base)) / 170, 0, 1.1)
         aside = (points.x - np.float32(middle)) / 60
-        level = back + depth_mm * (1 - higher) + 13 * aside * aside - 6
-        return 0.9 * (points.y - level.astype(np.float32))
+        level = bottom + depth_mm * (1 - higher) + 13 * aside * aside - 6
+        return 0.9 * (up * points.y - level.astype(np.float32))
 
     return common(lung, Shape(lung.low, lung.high, above_level))

@@ -115,6 +115,19 @@ def test_a_layer_that_brings_its_channels_back_is_explained():
     assert hirescam(network, torch.ones(1, 1, 6, 6), layer="0").shape == (1, 3, 4, 4)
 
 
+def test_scores_whose_gradient_leads_elsewhere_are_refused():
+    class Scaled(Below):
+        def __init__(self, features):
+            super().__init__(features)
+            self.scale = torch.ones(2, requires_grad=True)  # no parameter, so not frozen
+
+        def forward(self, x):
+            return super().forward(x).detach() * self.scale
+
+    with pytest.raises(LayerError, match="no gradient leads from the scores to the layer"):
+        hirescam(Scaled(nn.Conv2d(1, 1, 3, padding=1)), torch.ones(1, 1, 6, 6))
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 def test_torchscript_is_refused_for_its_calls_cannot_be_seen(case):
     network, _, x = case

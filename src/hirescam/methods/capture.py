@@ -172,14 +172,21 @@ def _products(
     """Vector-Jacobian products, batched, or one by one where an operation cannot be batched."""
 
     def product(vector: Tensor, batched: bool) -> Tensor:
-        return torch.autograd.grad(
+        (found,) = torch.autograd.grad(
             picked,
             activation,
             vector,
             is_grads_batched=batched,
             retain_graph=True,
             create_graph=create_graph,
-        )[0]
+            allow_unused=True,
+        )
+        if found is None:
+            raise LayerError(
+                "no gradient leads from the scores to the layer, for something between them "
+                "has none: explain the network before it was quantised, or without detach"
+            )
+        return found
 
     if len(wanted) > 1:
         try:

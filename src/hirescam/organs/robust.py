@@ -16,9 +16,10 @@ from hirescam.organs.lungs import free_air_hu, gas_pockets, grown, lung_pieces
 from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks
 from hirescam.organs.mediastinum import mediastinum
 from hirescam.organs.painted import painted
+from hirescam.organs.posture import turned_deg
 from hirescam.organs.quality import measure, verdicts
 from hirescam.organs.sides import beside, midplane, sides
-from hirescam.organs.work_grid import Mask, work_grid
+from hirescam.organs.work_grid import Mask, WorkGrid, work_grid
 
 
 def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
@@ -27,11 +28,9 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
     The lungs hold their vessels and what is dense in them. An organ that is not found gets the
     place that it has in most bodies, and a verdict that says so.
     """
-    grid = work_grid(volume)
+    grid, trunk, air = _upright(volume)
     hu, see = grid.hu, observe or (lambda name, mask: None)
-    trunk = body(hu, grid.seen)
     see("body", trunk)
-    air = enclosed_air(hu, trunk, grid.seen)
     see("air in the body", air)
     free_hu = free_air_hu(hu, air)
     tubes = airways(hu, air, largest(air), free_hu)
@@ -67,6 +66,18 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
             if verdict.heuristic
         },
     )
+
+
+def _upright(volume: Volume) -> tuple[WorkGrid, Mask, Mask]:
+    """The grid on which the patient lies straight, with the body and the air in it."""
+    grid, trunk, air = _seen(work_grid(volume))
+    turn = turned_deg(trunk, air, grid.seen)
+    return _seen(work_grid(volume, turned_deg=turn)) if turn else (grid, trunk, air)
+
+
+def _seen(grid: WorkGrid) -> tuple[WorkGrid, Mask, Mask]:
+    trunk = body(grid.hu, grid.seen)
+    return grid, trunk, enclosed_air(grid.hu, trunk, grid.seen)
 
 
 def _usual_boxes(trunk: Mask, middle: float | None) -> dict[str, Box]:

@@ -82,10 +82,16 @@ class WorkGrid:
         return down, back, left
 
 
-def work_grid(volume: Volume) -> WorkGrid:
-    """Average what is finer than `STEP_MM`, interpolate what is coarser."""
+def work_grid(volume: Volume, *, turned_deg: float = 0.0) -> WorkGrid:
+    """Average what is finer than `STEP_MM`, interpolate what is coarser.
+
+    The grid of a patient who lies turned from left towards back by an angle is turned as far.
+    """
     scan = reorient(volume, ORIENTATION)
     steps_mm = _steps_mm(scan)
+    if turned_deg:
+        c, s = np.cos(np.deg2rad(turned_deg)), np.sin(np.deg2rad(turned_deg))
+        steps_mm = np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ steps_mm
     straight = bool(np.count_nonzero(steps_mm) == 3)
     ends = np.array(np.meshgrid(*((-0.5, n - 0.5) for n in scan.shape))).reshape(3, -1)
     corners_mm = steps_mm @ ends

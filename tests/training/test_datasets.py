@@ -104,6 +104,15 @@ def test_a_column_that_is_missing_is_told(tmp_path):
         read_cases(config(table(tmp_path), labels=(*LABELS, "lung_mass")))
 
 
+def test_columns_can_name_organ_masks_and_a_series(tmp_path):
+    columns = (*LABELS, "organs", "series")
+    rows = ("a", "a.nii", "train", 1, 0, "a.seg", "1.2"), ("b", "b.nii", "valid", 0, 0, "", "")
+    cases = read_cases(config(table(tmp_path, *rows, columns=columns)))
+    (a,), (b,) = cases.splits["train"], cases.splits["valid"]
+    assert (a.organs, a.series) == (tmp_path / "a.seg", "1.2")
+    assert (b.organs, b.series) == (None, None)
+
+
 def test_organ_masks_bear_the_ids_of_scans(tmp_path):
     touch(tmp_path / "organs" / "a.nii.gz")
     path = table(tmp_path)

@@ -3,6 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from hirescam.errors import ShapeError
 from hirescam.metrics import consistency, spearman, ssim
 
 
@@ -28,3 +29,8 @@ def test_equal_runs_are_fully_consistent(runs):
 def test_one_undefined_pair_makes_the_mean_undefined(runs):
     runs[2][1, 0] = 0
     assert consistency(runs).isnan().nonzero().tolist() == [[1, 0]]
+
+
+def test_a_single_run_has_nothing_to_be_alike_to(runs):
+    with pytest.raises(ShapeError, match="at least two runs"):
+        consistency(runs[:1])

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hirescam.errors import ShapeError
 from hirescam.metrics.agreement import ssim
 
 Alike = Callable[[Tensor, Tensor], Tensor]
@@ -23,6 +24,11 @@ Alike = Callable[[Tensor, Tensor], Tensor]
 def consistency(
     runs: Iterable[Float[Tensor, "batch target *space"]], *, alike: Alike = ssim
 ) -> Float[Tensor, "batch target"]:
-    """Mean likeness over all pairs of two or more runs; NaN where one pair's is."""
+    """Mean likeness over all pairs of two or more runs; NaN where one pair's is.
+
+    Raises `ShapeError` for a single run, which has nothing to be alike to.
+    """
     pairs = [alike(first, second) for first, second in combinations(runs, 2)]
+    if not pairs:
+        raise ShapeError("consistency needs the maps of at least two runs: give more")
     return torch.stack(pairs).mean(dim=0)

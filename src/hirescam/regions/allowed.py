@@ -48,7 +48,7 @@ def allowed_regions(
 
 
 def possible_places(labels: Sequence[str]) -> Places:
-    """In which organs each label can lie, by its name."""
+    """In which organs each label can lie. Raises `TargetError` where a name does not tell."""
     for label in labels:
         if not organs_of(label):
             raise TargetError(

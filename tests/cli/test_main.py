@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 
 import nibabel as nib
 import numpy as np
@@ -164,6 +165,10 @@ def test_audit_tells_the_verdict(home):
     assert "layer features: exact for HiResCAM" in done.stdout
     printed = json.loads(hirescam("audit", "small.model", "--json", folder=home).stdout)
     assert printed["kind"] == "exact for HiResCAM"
+
+
+def test_the_version_is_that_of_the_package(home):
+    assert hirescam("--version", folder=home).stdout.strip() == version("hirescam")
 
 
 def test_info_names_versions(home):

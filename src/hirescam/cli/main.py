@@ -2,6 +2,8 @@
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -37,6 +39,21 @@ app = typer.Typer(
 for name, module in COMMANDS.items():
     command = import_module(module)
     app.command(name, help=command.__doc__)(command.run)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(version("hirescam"))
+        raise typer.Exit
+
+
+@app.callback()
+def whole(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="print it")
+    ] = False,
+) -> None:
+    """What the command has besides its commands."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,7 +6,6 @@ the card names an architecture of our own table, and its weights must fit that e
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 import hirescam
 from hirescam.ct.prepare import Preparation
-from hirescam.errors import ModelError, WriteError
+from hirescam.ct.whole_file import whole_file
+from hirescam.errors import ModelError
 from hirescam.models.architectures import Arguments, build, fitted
 from hirescam.models.classifier import Classifier
 
@@ -88,14 +88,8 @@ def save_model(model: Model, path: str | Path) -> Path:
     """Write `model` to one file; it appears whole or not at all."""
     path = Path(path)
     weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            whole = Path(folder) / path.name
-            save_file(weights, whole, metadata={"hirescam": model.card.model_dump_json()})
-            whole.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise WriteError(f"{path} cannot be written ({error}): free space or rights") from error
+    with whole_file(path) as file:
+        file.write(save(weights, metadata={"hirescam": model.card.model_dump_json()}))
     return path
 
 

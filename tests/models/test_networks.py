@@ -136,7 +136,7 @@ def test_without_a_2d_part_there_is_nothing_to_run_in_half_precision():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
 def test_a_device_that_there_is_not_is_refused_in_a_sentence():
-    for device in ("cuda", "cuda:9", "grafics"):
+    for device in ("cuda", "cuda:9", "graphics"):
         with pytest.raises(ModelError, match=f"cannot go to the device '{device}' .*cpu"):
             accelerate(classifier_model("BodyCAM"), device=device)
 

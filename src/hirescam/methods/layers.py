@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from hirescam.errors import LayerError, ShapeError
 from hirescam.methods.state import (
     borrowed,
-    eager_around,
+    eager,
     hooked,
     refuse_torchscript,
     unwrapped,
@@ -120,10 +120,9 @@ def _last_called(network: nn.Module, x: Num[Tensor, "batch ..."]) -> str:
         if isinstance(output, Tensor) and output.ndim >= 3 and output[0, 0].numel() > 1:
             spatial.append(name)
 
-    with torch.no_grad(), borrowed(network), ExitStack() as hooks:
+    with torch.no_grad(), borrowed(network), eager(network), ExitStack() as hooks:
         for name, module in network.named_modules():
             if name:
                 hooks.enter_context(hooked(module, partial(note, name)))
-                hooks.enter_context(eager_around(network, module))
         network(x)
     return next((name for name in reversed(spatial) if ran.count(name) == 1), "")

@@ -126,6 +126,15 @@ def eager_around(network: nn.Module, layer: nn.Module) -> AbstractContextManager
     return nullcontext()
 
 
+def eager(network: nn.Module) -> AbstractContextManager[object]:
+    """The same for every layer of a network."""
+    compiled = any(
+        module._compiled_call_impl is not None or "_orig_mod" in module._modules
+        for module in network.modules()
+    )
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
 @contextmanager
 def _buffers_kept(network: nn.Module) -> Iterator[None]:
     """Give every module its buffers back: the same tensors with the same values."""

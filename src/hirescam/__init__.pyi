@@ -8,6 +8,7 @@ from .ct.volume import Volume as Volume
 from .ct.volume import reorient as reorient
 from .drawing.summary import write_summary as write_summary
 from .errors import HirescamError as HirescamError
+from .evaluation.run import evaluate as evaluate
 from .explanation import Explanation as Explanation
 from .explanation import HiddenOrgan as HiddenOrgan
 from .explanation import OrganShares as OrganShares

@@ -65,6 +65,12 @@ def test_one_class_alone_is_undefined(random):
     assert np.isnan([found.value, found.low, found.high]).all()
 
 
+def test_of_a_single_scan_with_the_label_the_auroc_is_known_and_its_spread_is_not():
+    found = auroc_interval(np.array([True, False, False]), np.array([0.5, 0.1, 0.9]))
+    assert found.value == 0.5
+    assert np.isnan([found.low, found.high]).all()
+
+
 def test_p_values_of_equally_good_scores_are_uniform(random):
     values = []
     for _ in range(120):

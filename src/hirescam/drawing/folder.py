@@ -56,7 +56,8 @@ def _refuse_to_replace(out: Path, overwrite: bool, proof: str) -> None:
         return
     if not overwrite:
         raise WriteError(
-            f"{out} exists and is not empty: choose another folder, or overwrite it"
+            f"{out} exists and is not empty: choose another folder, or overwrite it "
+            f"(--overwrite, overwrite=True)"
         )
     if not (out / proof).is_file():
         raise WriteError(

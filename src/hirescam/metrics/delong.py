@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
-from hirescam.metrics.auroc import Truth
+from hirescam.metrics.auroc import Truth, auroc
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,6 @@ class Interval:
     high: float
 
 
-UNDEFINED = Interval(np.nan, np.nan, np.nan)
-
-
 def auroc_interval(
     present: Truth,
     scores: Float[np.ndarray, "scan"],
@@ -32,11 +29,12 @@ def auroc_interval(
 ) -> Interval:
     """AUROC with its DeLong interval on the logit scale, so that it stays within 0 and 1.
 
-    NaN where one of the classes has fewer than two scans: no spread can be told from one.
+    NaN where there is no scan of one class; bounds are NaN where there is one: no spread can
+    be told from that.
     """
     present = present.astype(bool)
     if min(present.sum(), (~present).sum()) < 2:
-        return UNDEFINED
+        return Interval(auroc(present, scores), np.nan, np.nan)
     (value,), covariance = _covariance(present, scores[None])
     spread = float(np.sqrt(covariance[0, 0]))
     if spread == 0:

@@ -135,6 +135,8 @@ class TrainConfig(BaseModel):
         A dot in a key reaches into a table. Raises `HirescamError` for what is not understood.
         """
         path = Path(path)
+        if not path.is_file():
+            raise HirescamError(f"there is no file {path}: give a TOML file as in recipes/")
         try:
             text = path.read_text(encoding="utf-8")
             table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

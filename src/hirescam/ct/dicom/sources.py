@@ -50,6 +50,8 @@ def opened(path: Path) -> Iterator[list[Source]]:
 def _on_disk(path: Path) -> list[Source]:
     if path.is_file():
         return [_file(path)]
+    if not path.exists():
+        raise ReadError("there is no such file or folder: check the path")
     files: list[Path] = []
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if _may_hold_slices(name))

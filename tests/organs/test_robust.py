@@ -13,7 +13,8 @@ from hirescam.organs.robust import robust
 from hirescam.simulate.chest import simulate
 from make import affine, shared_data
 
-SPACING_MM = (1.5, 2.5, 2.5)
+SPACING_MM = (1.5, 3.0, 3.0)
+ILL_MM = (4.0, 3.0, 3.0)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_what_is_dense_in_a_lung_lies_in_its_mask(chest, found, label):
     ],
 )
 def test_what_touches_heart_wall_or_diaphragm_lies_in_the_mask_of_its_lung(seed, label):
-    ill = simulate(seed, findings=[label], spacing_mm=(3.0, 3.0, 3.0))
+    ill = simulate(seed, findings=[label], spacing_mm=ILL_MM)
     masks, truth = robust(ill.volume), ill.masks[label]
     own = np.zeros_like(truth)
     for side in ("right", "left"):
@@ -67,19 +68,19 @@ def test_what_touches_heart_wall_or_diaphragm_lies_in_the_mask_of_its_lung(seed,
 
 
 def test_a_consolidation_beside_the_anterior_junction_is_lung():
-    ill = simulate(102, findings=["lung_consolidation"], spacing_mm=(3.0, 3.0, 3.0))
+    ill = simulate(102, findings=["lung_consolidation"], spacing_mm=ILL_MM)
     found = robust(ill.volume).mask("left_lung")
     assert sensitivity(found, ill.masks["lung_consolidation"]) > 0.95
 
 
 def test_a_mass_astride_the_midplane_is_mediastinum():
-    ill = simulate(2, findings=["mediastinum_mass"], spacing_mm=(3.0, 3.0, 3.0))
+    ill = simulate(2, findings=["mediastinum_mass"], spacing_mm=ILL_MM)
     found = robust(ill.volume).mask("mediastinum")
     assert sensitivity(found, ill.masks["mediastinum_mass"]) > 0.98
 
 
 def test_fluid_around_the_heart_is_no_lung():
-    ill = simulate(0, findings=["heart_pericardial_effusion"], spacing_mm=(3.0, 3.0, 3.0))
+    ill = simulate(0, findings=["heart_pericardial_effusion"], spacing_mm=ILL_MM)
     found = robust(ill.volume)
     assert sensitivity(found.mask("mediastinum"), ill.organs["heart"]) > 0.98
     lungs = found.mask("right_lung") | found.mask("left_lung")
@@ -121,8 +122,8 @@ def noisier(volume):
 def narrower(volume):
     """Cropped to the body: the air around is gone."""
     corner = np.eye(4)
-    corner[1:3, 3] = 12
-    return Volume(volume.voxels[:, 12:-12, 12:-12].copy(), volume.affine @ corner)
+    corner[1:3, 3] = 8
+    return Volume(volume.voxels[:, 8:-8, 8:-8].copy(), volume.affine @ corner)
 
 
 def turn_about(axis):

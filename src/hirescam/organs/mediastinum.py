@@ -18,6 +18,7 @@ _CRURA_MM = 62.0  # in front of the canal: there the diaphragm lets the aorta pa
 _BELOW_MM = 15.0  # the lungs
 _CANAL_MM = (-45.0, 45.0)  # behind the lungs' backs
 _BONY = 0.05
+_CURVES_MM = 30.0  # from the canal's usual place: further is other bone, as of the neck
 
 
 def mediastinum(hu: Field, sides: Codes, inside: Mask, middle: float) -> Mask:
@@ -63,7 +64,9 @@ def spinal_canal(hu: Field, lungs: Mask, middle: float) -> Ends:
     found = amid.max(axis=1) > _BONY
     if not found.any():
         return np.full(len(hu), rear)
-    return ndimage.gaussian_filter1d(_along(amid.argmax(axis=1), found), 10, mode="nearest")
+    canal = amid.argmax(axis=1)
+    found &= np.abs(canal - np.median(canal[found])) < _CURVES_MM / STEP_MM
+    return ndimage.gaussian_filter1d(_along(canal, found), 10, mode="nearest")
 
 
 def _reach(lung: Mask, otherwise: float) -> Heights:

@@ -60,7 +60,7 @@ REFERENCES: tuple[tuple[str, str, Structures], ...] = (
 )
 WITHOUT_REFERENCE = ("fuzun", "ibsi/nifti/image/phantom.nii.gz", "abdomen/example_ct.nii.gz")
 LESIONS = ("lung_nodule", "lung_mass", "lung_consolidation", "lung_pleural_effusion")
-LESION_SEEDS = range(116, 130)  # no rule was made with a look at these
+LESION_SEEDS = range(200, 240)  # no rule was made with a look at these
 LESION_SPACINGS_MM = ((3.0, 3.0, 3.0), (1.5, 2.0, 2.0), (5.0, 1.5, 1.5))  # one after the other
 ENOUGH = 0.95
 FULL_SIZE, FULL_MM = (402, 420, 420), 0.8

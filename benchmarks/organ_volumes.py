@@ -1,0 +1,123 @@
+"""Organ volumes of one patient, however the scan is turned, sampled, cropped or noisy.
+
+A simulated chest and, where $HIRESCAM_DATA names the folder of real scans, a real one.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from measure import hardware, table
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from hirescam.ct.files import read_volume
+from hirescam.ct.volume import Volume, reorient
+from hirescam.organs.segment import segment_organs
+from hirescam.simulate.chest import simulate
+
+SEED = 6
+SPACING_MM = (1.5, 2.2, 2.2)
+FINE_MM, THICK_MM = (0.7, 2.2, 2.2), (3.0, 2.2, 2.2)
+REAL = "imlab/id001_ct.nii.gz"
+LARGER = 1.2  # a turned grid, to hold all of the scan
+NOISE_HU = 40.0
+CROP_MM = 25.0
+
+Change = Callable[[Volume], Volume]
+
+
+def on_turned_grid(volume: Volume, axis: str, angle_deg: float) -> Volume:
+    """The same patient on a grid turned about one axis, as the affine says."""
+    turn = _turn(axis, angle_deg)
+    shape = np.ceil(LARGER * np.array(volume.shape)).astype(int)
+    affine = turn @ volume.affine
+    old, new = (np.append((np.array(size) - 1) / 2, 1) for size in (volume.shape, shape))
+    affine[:3, 3] += (volume.affine @ old - affine @ new)[:3]
+    step = np.linalg.inv(volume.affine) @ affine
+    voxels = ndimage.affine_transform(
+        volume.voxels, step[:3, :3], step[:3, 3], tuple(shape), order=1, cval=-1024
+    )
+    return Volume(voxels, affine)
+
+
+def askew(volume: Volume, angle_deg: float) -> Volume:
+    """A patient who lies turned about the long axis, which no affine tells."""
+    turned = on_turned_grid(volume, "z", angle_deg)
+    return Volume(turned.voxels, np.linalg.inv(_turn("z", angle_deg)) @ turned.affine)
+
+
+def noisy(volume: Volume) -> Volume:
+    noise = np.random.default_rng(0).normal(0, NOISE_HU, volume.shape)
+    return Volume((volume.voxels + noise).astype(np.int16), volume.affine)
+
+
+def narrow(volume: Volume) -> Volume:
+    """Without the outermost millimetres to the front, the back and the sides."""
+    rows, columns = (round(CROP_MM / step) for step in volume.spacing_mm[1:])
+    corner = np.eye(4)
+    corner[1:3, 3] = rows, columns
+    inner = volume.voxels[:, rows:-rows, columns:-columns].copy()
+    return Volume(inner, volume.affine @ corner)
+
+
+def flipped(volume: Volume) -> Volume:
+    return reorient(volume, "LSA")
+
+
+CHANGES: dict[str, Change] = {
+    **{
+        f"grid turned {angle:.0f}° about {axis}": partial(
+            on_turned_grid, axis=axis, angle_deg=angle
+        )
+        for axis in "xyz"
+        for angle in (10.0, 20.0)
+    },
+    "patient turned 10° about z": partial(askew, angle_deg=10.0),
+    "patient turned 20° about z": partial(askew, angle_deg=20.0),
+    "axes flipped and exchanged": flipped,
+    f"noise of {NOISE_HU:.0f} HU": noisy,
+    f"{CROP_MM:.0f} mm cut off around": narrow,
+}
+
+
+def _turn(axis: str, angle_deg: float) -> np.ndarray:
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler(axis, angle_deg, degrees=True).as_matrix()
+    return turn
+
+
+def row(name: str, volume: Volume, before: dict[str, float]) -> tuple[str, ...]:
+    after = segment_organs(volume).volumes_ml
+    return (name, *(f"{after[organ] / before[organ] - 1:+.1%}" for organ in before))
+
+
+def changed(name: str, volume: Volume) -> None:
+    before = segment_organs(volume).volumes_ml
+    rows = [row(change, CHANGES[change](volume), before) for change in CHANGES]
+    sizes = ("as it is", *(f"{size:.0f} mL" for size in before.values()))
+    print(f"\n## {name}\n")
+    table(("change", *before), [sizes, *rows])
+
+
+def main() -> None:
+    print(hardware())
+    changed("A simulated chest", simulate(SEED, findings=[], spacing_mm=SPACING_MM).volume)
+    fine, thick = (
+        simulate(SEED, findings=[], spacing_mm=spacing).volume
+        for spacing in (FINE_MM, THICK_MM)
+    )
+    print(f"\n## The same at {THICK_MM[0]} mm, against {FINE_MM[0]} mm\n")
+    before = segment_organs(fine).volumes_ml
+    table(("change", *before), [row("thick slices", thick, before)])
+    root = os.environ.get("HIRESCAM_DATA", Path(__file__).parents[2] / "shared" / "data")
+    scan = Path(root) / "ct" / REAL
+    if not scan.exists():
+        raise SystemExit("no real scans here: name their folder in $HIRESCAM_DATA")
+    changed("A real scan", reorient(read_volume(scan)))
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ GOOD = Measures(
     holes=dict.fromkeys(ORGANS[:2], 0.0),
     aside=0.01,
     bone=0.06,
+    sag_hu=30.0,
 )
 
 
@@ -46,6 +47,7 @@ def test_a_healthy_chest_is_trusted():
             "mediastinum",
             "5% of it lies more than 90 mm from the spine",
         ),
+        (replace(GOOD, sag_hu=-31.0), "left_lung", "denser in front than behind by 31 HU"),
         (replace(GOOD, bone=0.001), "right_lung", "0.1% of the body is bone"),
     ],
 )

@@ -213,6 +213,13 @@ def test_what_is_no_chest_gets_a_verdict_against_every_organ(name):
         assert not masks.verdicts[organ].trusted
 
 
+def test_the_lungs_of_who_lies_prone_are_not_trusted_for_their_fluid():
+    chest = simulate(3, findings=["lung_pleural_effusion"], position="prone", spacing_mm=ILL_MM)
+    judged = robust(chest.volume).verdicts
+    for lung in ORGANS[:2]:
+        assert any("prone" in reason for reason in judged[lung].reasons)
+
+
 def test_a_belly_under_the_lungs_is_never_trusted(chest):
     floor = np.flatnonzero(chest.organs["right_lung"].any(axis=(1, 2)))[-1] - 8
     foot = np.eye(4)

@@ -1,6 +1,6 @@
 """Quality: measures of each organ's mask against anatomy, and what they say against it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import fill_voids
@@ -25,13 +25,19 @@ DENSE = 0.4  # share of a lung that may be denser than lung
 ASTRAY = 0.25  # share of a lung beyond the midplane, as where a scan shows no spine
 HOLED = 0.05  # share of a lung's outline that it leaves empty
 BONY = 0.01  # least share of bone in the body around
+AERATED_HU = -500
+PRONE_HU = 20.0  # denser in front than behind; of those who lie supine at most half of that
 ASIDE_MM = 90.0  # of the midplane: a large heart reaches there
 ASIDE = 0.03  # share of a mediastinum that may lie further out
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is judged of each organ: its size, and shares of its voxels from 0 to 1."""
+    """What is judged of each organ: its size, and shares of its voxels from 0 to 1.
+
+    `sag_hu` is how much denser aerated lung is in its rear third than in its front third: lung
+    hangs down, so that it is below 0 in who lies prone.
+    """
 
     size_ml: Mapping[str, float]
     at_border: Mapping[str, float]
@@ -40,6 +46,7 @@ class Measures:
     holes: Mapping[str, float]
     aside: float
     bone: float
+    sag_hu: float
 
 
 def measure(
@@ -68,6 +75,7 @@ def measure(
         holes={organ: _holes(masks[organ]) for organ in OTHER},
         aside=_share(np.abs(columns - middle) * STEP_MM > ASIDE_MM, masks["mediastinum"]),
         bone=_share(hu > BONE_HU, level_with_organs),
+        sag_hu=_sag_hu(hu, [masks[organ] for organ in OTHER]),
     )
 
 
@@ -107,11 +115,29 @@ def _reasons(organ: str, measures: Measures) -> Iterator[str]:
         yield f"{measures.dense[organ]:.0%} of it is dense: diseased, or not lung"
     if measures.astray[organ] > ASTRAY:
         yield f"{measures.astray[organ]:.0%} of it lies on the other side of the spine"
+    if measures.sag_hu < -PRONE_HU:
+        yield (
+            f"lung is denser in front than behind by {-measures.sag_hu:.0f} HU, as in who lies "
+            f"prone: fluid that sank to the front is not told from the chest wall"
+        )
     if measures.holes[organ] > HOLED:
         yield f"{measures.holes[organ]:.0%} of its inside is holes"
     if size_ml[organ] * UNEVEN < size_ml[other]:
         times = size_ml[other] / size_ml[organ]
         yield f"{times:.1f} times smaller than the {other.replace('_', ' ')}"
+
+
+def _sag_hu(hu: Field, lungs: Sequence[Mask]) -> float:
+    """The mean over the lungs that there are; 0 where there is none."""
+    differences = []
+    for lung in lungs:
+        aerated = lung & (hu < AERATED_HU)
+        rows, values = np.nonzero(aerated)[1], hu[aerated]
+        if rows.size:
+            front, rear = np.quantile(rows, (1 / 3, 2 / 3))
+            thirds = values[rows >= rear], values[rows <= front]
+            differences.append(float(np.median(thirds[0]) - np.median(thirds[1])))
+    return float(np.mean(differences)) if differences else 0.0
 
 
 def _holes(mask: Mask) -> float:

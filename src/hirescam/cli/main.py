@@ -41,10 +41,11 @@ for name, module in COMMANDS.items():
     app.command(name, help=command.__doc__)(command.run)
 
 
-def _tell_version(asked: bool) -> None:
+def _tell_version(asked: bool) -> bool:
     if asked:
         print(version("hirescam"))
         raise typer.Exit
+    return asked
 
 
 @app.callback()

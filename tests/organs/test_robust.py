@@ -166,6 +166,29 @@ def test_sampling_noise_crops_and_turns_change_no_volume_by_more_than_3_percent(
         assert changed[organ] == pytest.approx(found.volumes_ml[organ], rel=0.03), organ
 
 
+def with_arms_down(volume, room=40, radius_mm=44.0, bone_mm=14.0):
+    """A wider scan with an arm at each side, which the body touches: fat, muscle, bone."""
+    hu = np.pad(volume.voxels, ((0, 0), (0, 0), (room, room)), constant_values=-1000)
+    width_mm = volume.spacing_mm[2]
+    body = np.flatnonzero((hu > -300).any(axis=0).sum(axis=0) > 0.2 * hu.shape[1])
+    rows, columns = np.ogrid[: hu.shape[1], : hu.shape[2]]
+    for edge, outwards in ((body[0], -1), (body[-1], 1)):
+        middle = edge + outwards * (radius_mm / width_mm - 1)
+        away_mm = np.hypot(rows - hu.shape[1] / 2, columns - middle) * width_mm
+        for radius, value in ((radius_mm, -100), (radius_mm - 7, 50), (bone_mm, 600)):
+            hu[:, away_mm < radius] = value
+    moved = volume.affine.copy()
+    moved[:3, 3] -= room * moved[:3, 2]
+    return Volume(hu, moved)
+
+
+def test_arms_beside_the_body_change_no_organ(chest, found):
+    room = 40
+    wider = robust(with_arms_down(chest.volume, room))
+    assert (wider.codes[:, :, room:-room] != found.codes).mean() < 1e-4
+    assert np.count_nonzero(wider.codes) == np.count_nonzero(wider.codes[:, :, room:-room])
+
+
 def test_a_chest_without_a_left_lung_says_so_and_keeps_the_right_one(chest):
     voxels = chest.volume.voxels.copy()
     voxels[chest.organs["left_lung"]] = 20

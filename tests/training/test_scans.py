@@ -13,7 +13,7 @@ from hirescam.errors import ReadError
 from hirescam.organs.files import save_organs
 from hirescam.regions.downsample import halves_on_map
 from hirescam.regions.files import read_organs_on_map
-from hirescam.training import assemble
+from hirescam.training import assemble, prepared
 from hirescam.training.augment import COLUMNS, ROWS, SLICES, Turn, turned
 from hirescam.training.datasets.read import read_cases
 from hirescam.training.digest import digest, known_digest
@@ -62,6 +62,17 @@ def test_a_scan_is_prepared_once_and_found_again(cases, grid, tmp_path):
     assert first == again
     assert changed == (again.voxels.stat().st_mtime_ns, again.organs.stat().st_mtime_ns)
     assert read_packed(first.voxels).shape == SHAPE
+
+
+def test_organs_of_an_older_segmenter_are_not_taken(cases, grid, tmp_path, monkeypatch):
+    case = replace(cases.splits["train"][0], organs=None)
+    older, newer = [], []
+    for kept in (older, newer):
+        files = prepare(case, grid, tmp_path, with_organs=True)
+        kept += [files.organs, *(tmp_path / "organs").glob("*.nii.gz")]
+        monkeypatch.setattr(prepared, "SEGMENTED_BY", prepared.SEGMENTED_BY + 1)
+    assert older[0] != newer[0]
+    assert len(newer) - len(older) == 1
 
 
 def test_a_scan_without_organs_gets_the_places_where_they_usually_lie(grid, tmp_path):

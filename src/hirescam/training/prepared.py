@@ -40,6 +40,8 @@ from hirescam.training.digest import known_digest
 
 MADE_BY = 1
 """Raised whenever the same scan and preparation come to give other voxels."""
+SEGMENTED_BY = 2
+"""Raised whenever the same scan comes to give other organs."""
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -129,7 +131,7 @@ def _read(case: Case) -> Volume:
 
 
 def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:
-    source = f"{content} segmented"
+    source = f"{content} segmented by {SEGMENTED_BY}"
     if case.organs is not None:
         source = known_digest(case.organs, cache / "digests")
     options = {
@@ -139,7 +141,7 @@ def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:
     }
     key = regions_key(source, grid.preparation, grid.cells, **options)
     folder = cache / "regions"
-    segmented = cache / "organs" / f"{content}.nii.gz"
+    segmented = cache / "organs" / f"{content}-{SEGMENTED_BY}.nii.gz"
     cached_organs_on_map(
         folder, key, grid.map_shape, lambda: _on_map(case, grid, segmented=segmented)
     )

@@ -16,12 +16,14 @@ from jaxtyping import Float32, Int16
 
 from hirescam.ct.prepare import Preparation, network_input, place
 from hirescam.ct.volume import Volume
+from hirescam.drawing.report_words import report_words
 from hirescam.drawing.summary import write_summary
 from hirescam.explanation import explain
 from hirescam.home import demo_model_path
 from hirescam.metrics.auroc import auroc
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model, new_model, save_model
+from hirescam.organs.segment import segment_organs
 from hirescam.simulate.chest import SIMULATED_LABELS, simulate
 from hirescam.training.fit import Scan, fit
 from hirescam.training.initialise import initialise
@@ -110,12 +112,19 @@ def run_demo(
     reports = []
     for index in most_findings(unseen, shown):
         number = seed + training + index
-        chest = simulate(number, spacing_mm=SHOWN_SPACING_MM)
-        found = explain(ready, chest.volume)
-        folder = write_summary(found, out / f"chest-{number}", overwrite=True)
-        reports.append(folder / "report.html")
+        reports.append(explained(ready, number, out / f"chest-{number}"))
         on_progress("explaining", len(reports), shown)
     return Demo(saved, aurocs, tuple(reports))
+
+
+def explained(model: Model, number: int, folder: Path) -> Path:
+    """The page of one chest, with its organs and what its report says."""
+    chest = simulate(number, spacing_mm=SHOWN_SPACING_MM)
+    found = explain(model, chest.volume)
+    organs = segment_organs(chest.volume)
+    words = report_words(chest.report, model.labels)
+    write_summary(found, folder, organs=organs, words=words, overwrite=True)
+    return folder / "report.html"
 
 
 def label_aurocs(model: Model, chests: Chests) -> dict[str, float]:

@@ -4,7 +4,7 @@ A plain loop for small models such as the demo's.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 Scan = tuple[Float[Tensor, "slice channel row column"], Float[Tensor, "label"]]
 
 
+@runtime_checkable
 class Scans(Protocol):
     """Inputs with their labels, by number."""
 

@@ -10,9 +10,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from hirescam.anatomy import LIES_IN
 from hirescam.ct.prepare import Preparation
 from hirescam.ct.whole_file import whole_file
+from hirescam.regions.allowed import organs_of
 from hirescam.reports.label import label_reports
 from hirescam.reports.table import Status
 from hirescam.reports.views import read_view
@@ -75,7 +75,7 @@ def partition_table(data: Path, labels: Sequence[str] = LABELS) -> Path:
     splits = {row["id"]: row["split"] for row in rows(data / "splits.csv")}
     said = label_reports(reports)
     view, sided = read_view("80"), read_view("80-sides")
-    organs = [f"{label}*{organ}" for label in labels for organ in _organs(label)]
+    organs = [f"{label}*{organ}" for label in labels for organ in organs_of(label)]
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "path", "split", *labels, *organs])
@@ -121,10 +121,6 @@ def recipe(data: Path, **changes: object) -> TrainConfig:
             **changes,
         }
     )
-
-
-def _organs(label: str) -> tuple[str, ...]:
-    return next(organs for place, organs in LIES_IN.items() if label.startswith(f"{place}_"))
 
 
 def _sided(column: str) -> str:

@@ -75,7 +75,7 @@ def reported_places(
     return present, places
 
 
-def organs_of(label: str) -> tuple[str, ...]:
+def organs_of(label: str, lies_in: Mapping[str, tuple[str, ...]] = LIES_IN) -> tuple[str, ...]:
     """The organs in which a label can lie, as its name tells; none where it tells nothing."""
-    named = (organs for place, organs in LIES_IN.items() if label.startswith(f"{place}_"))
+    named = (organs for place, organs in lies_in.items() if label.startswith(f"{place}_"))
     return next(named, ())

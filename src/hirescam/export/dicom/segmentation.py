@@ -12,7 +12,6 @@ from highdicom.seg import Segmentation, SegmentDescription
 from highdicom.sr import CodedConcept
 from jaxtyping import Bool
 
-from hirescam.anatomy import LIES_IN
 from hirescam.ct.volume import Volume
 from hirescam.explanation import Explanation
 from hirescam.export.dicom.codes import ORGAN, REGION, SELECTED, concept, organ_code, own_code
@@ -20,6 +19,7 @@ from hirescam.export.dicom.equipment import Place, algorithm, device, segmenter
 from hirescam.export.dicom.grid import on_grid_of
 from hirescam.export.dicom.source import SourceSeries
 from hirescam.organs.masks import OrganMasks
+from hirescam.regions.allowed import organs_of
 
 Mask = Bool[np.ndarray, "slice row column"]
 
@@ -52,8 +52,7 @@ def region_segments(labels: Sequence[str], organs: OrganMasks) -> list[Segment]:
     made_by = segmenter(organs.method)
     regions: dict[tuple[str, ...], list[str]] = {}
     for label in labels:
-        named = [inside for place, inside in LIES_IN.items() if label.startswith(f"{place}_")]
-        for inside in named:
+        if inside := organs_of(label):
             regions.setdefault(inside, []).append(label)
     return [
         Segment(

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32
 
 from hirescam.anatomy import LIES_IN, ORGANS
 from hirescam.errors import ReadError
+from hirescam.regions.allowed import organs_of
 from hirescam.training.datasets.rows import Row, rows
 
 SPLITS = ("train", "valid", "test")
@@ -50,12 +51,7 @@ class Cases:
 def anatomy_of(labels: Iterable[str]) -> Anatomy:
     """What the names of labels tell of where they can lie: perhaps nothing."""
     lies_in = {**LIES_IN, "right_lung": ("right_lung",), "left_lung": ("left_lung",)}
-    return {
-        label: next(
-            (organs for place, organs in lies_in.items() if label.startswith(f"{place}_")), ()
-        )
-        for label in labels
-    }
+    return {label: organs_of(label, lies_in) for label in labels}
 
 
 def case(

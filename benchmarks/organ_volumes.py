@@ -4,54 +4,28 @@ A simulated chest and, where $HIRESCAM_DATA names the folder of real scans, a re
 """
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from measure import hardware, table
-from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.organs.segment import segment_organs
 from hirescam.simulate.chest import simulate
+from make_turned import NOISE_HU, askew, noisy, on_turned_grid
 
 SEED = 6
 SPACING_MM = (1.5, 2.2, 2.2)
 FINE_MM, THICK_MM = (0.7, 2.2, 2.2), (3.0, 2.2, 2.2)
 REAL = "imlab/id001_ct.nii.gz"
-LARGER = 1.2  # a turned grid, to hold all of the scan
-NOISE_HU = 40.0
 CROP_MM = 25.0
 
 Change = Callable[[Volume], Volume]
-
-
-def on_turned_grid(volume: Volume, axis: str, angle_deg: float) -> Volume:
-    """The same patient on a grid turned about one axis, as the affine says."""
-    turn = _turn(axis, angle_deg)
-    shape = np.ceil(LARGER * np.array(volume.shape)).astype(int)
-    affine = turn @ volume.affine
-    old, new = (np.append((np.array(size) - 1) / 2, 1) for size in (volume.shape, shape))
-    affine[:3, 3] += (volume.affine @ old - affine @ new)[:3]
-    step = np.linalg.inv(volume.affine) @ affine
-    voxels = ndimage.affine_transform(
-        volume.voxels, step[:3, :3], step[:3, 3], tuple(shape), order=1, cval=-1024
-    )
-    return Volume(voxels, affine)
-
-
-def askew(volume: Volume, angle_deg: float) -> Volume:
-    """A patient who lies turned about the long axis, which no affine tells."""
-    turned = on_turned_grid(volume, "z", angle_deg)
-    return Volume(turned.voxels, np.linalg.inv(_turn("z", angle_deg)) @ turned.affine)
-
-
-def noisy(volume: Volume) -> Volume:
-    noise = np.random.default_rng(0).normal(0, NOISE_HU, volume.shape)
-    return Volume((volume.voxels + noise).astype(np.int16), volume.affine)
 
 
 def narrow(volume: Volume) -> Volume:
@@ -81,12 +55,6 @@ CHANGES: dict[str, Change] = {
     f"noise of {NOISE_HU:.0f} HU": noisy,
     f"{CROP_MM:.0f} mm cut off around": narrow,
 }
-
-
-def _turn(axis: str, angle_deg: float) -> np.ndarray:
-    turn = np.eye(4)
-    turn[:3, :3] = Rotation.from_euler(axis, angle_deg, degrees=True).as_matrix()
-    return turn
 
 
 def row(name: str, volume: Volume, before: dict[str, float]) -> tuple[str, ...]:

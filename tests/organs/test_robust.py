@@ -1,10 +1,10 @@
 """Robust segmentation on simulated chests, on what is no chest, and on real scans."""
 
+from functools import partial
+
 import nibabel as nib
 import numpy as np
 import pytest
-from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import Volume, reorient
@@ -12,6 +12,7 @@ from hirescam.organs.masks import ORGANS
 from hirescam.organs.robust import robust
 from hirescam.simulate.chest import simulate
 from make import affine, shared_data
+from make_turned import askew, noisy, on_turned_grid
 
 SPACING_MM = (1.5, 3.0, 3.0)
 ILL_MM = (4.0, 3.0, 3.0)
@@ -114,11 +115,6 @@ def thicker(volume):
     return Volume(pairs.astype(np.int16), volume.affine @ step)
 
 
-def noisier(volume):
-    noise = np.random.default_rng(0).normal(0, 40, volume.shape)
-    return Volume((volume.voxels + noise).astype(np.int16), volume.affine)
-
-
 def narrower(volume):
     """Cropped to the body: the air around is gone."""
     corner = np.eye(4)
@@ -126,38 +122,16 @@ def narrower(volume):
     return Volume(volume.voxels[:, 8:-8, 8:-8].copy(), volume.affine @ corner)
 
 
-def turn_about(axis):
-    """15 degrees about the patient's axis 0 (right), 1 (front) or 2 (head)."""
-    turn = np.eye(4)
-    turn[:3, :3] = Rotation.from_rotvec(15.0 * np.eye(3)[axis], degrees=True).as_matrix()
-    return turn
+OTHERWISE = {
+    "thicker": thicker,
+    "noisy": noisy,
+    "narrower": narrower,
+    "oblique": partial(on_turned_grid, axis="x", angle_deg=15.0),
+    "askew": partial(askew, angle_deg=15.0),
+}
 
 
-def on_turned_grid(volume, turn):
-    """The same patient on a grid turned against the patient's axes, as its affine says."""
-    shape = np.ceil(1.2 * np.array(volume.shape)).astype(int)
-    onto = turn @ volume.affine
-    old, new = (np.append((np.array(each) - 1) / 2, 1) for each in (volume.shape, shape))
-    onto[:3, 3] += (volume.affine @ old - onto @ new)[:3]
-    step = np.linalg.inv(volume.affine) @ onto
-    voxels = ndimage.affine_transform(
-        volume.voxels, step[:3, :3], step[:3, 3], tuple(shape), order=1, cval=-1024
-    )
-    return Volume(voxels, onto)
-
-
-def oblique(volume):
-    return on_turned_grid(volume, turn_about(0))
-
-
-def askew(volume):
-    """A patient who lies on one shoulder blade: the affine does not tell."""
-    turn = turn_about(2)
-    there = on_turned_grid(volume, turn)
-    return Volume(there.voxels, np.linalg.inv(turn) @ there.affine)
-
-
-@pytest.mark.parametrize("change", [thicker, noisier, narrower, oblique, askew])
+@pytest.mark.parametrize("change", OTHERWISE.values(), ids=OTHERWISE)
 def test_sampling_noise_crops_and_turns_change_no_volume_by_more_than_3_percent(
     chest, found, change
 ):

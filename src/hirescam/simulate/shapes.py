@@ -4,7 +4,7 @@ Distances are right near the surface, where soft edges need them, and only rough
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -111,6 +111,13 @@ class Shape:
     low: Place
     high: Place
     distance: Callable[[Points], Distance]
+
+
+def turned_over(shape: Shape) -> Shape:
+    """The shape with its front to the back."""
+    low, high = shape.low.copy(), shape.high.copy()
+    low[1], high[1] = -shape.high[1], -shape.low[1]
+    return Shape(low, high, lambda points: shape.distance(replace(points, y=-points.y)))
 
 
 def ellipsoid(

@@ -18,7 +18,7 @@ from hirescam.simulate.shapes import (
     grown,
     without,
 )
-from hirescam.simulate.trunk import body, lies_at_mm
+from hirescam.simulate.trunk import body, lies_at_mm, under
 
 Change = Callable[[Physique, bool, np.random.Generator], Physique]
 
@@ -50,17 +50,17 @@ def _marker(person: Physique) -> Shape:
 
 def _bed(person: Physique) -> Shape:
     """Rods along the table, one every three centimetres."""
-    lowest, up = lies_at_mm(person) - 22, np.float32(person.up)
+    lowest = lies_at_mm(person) - 22
 
     def distance(points: Points) -> Distance:
         aside = np.remainder(points.x, np.float32(30)) - 15
         rise = points.x * points.x * np.float32(1 / 1400)
-        deep = up * points.y - np.float32(lowest) - rise
+        deep = points.y - np.float32(lowest) - rise
         rods = np.sqrt(aside * aside + deep * deep) - 4
         return np.maximum(rods, np.abs(points.x) - 120) + np.float32(0) * points.z
 
-    low, high = sorted((person.up * (lowest - 6), person.up * (lowest + 18)))
-    return Shape(np.array([-124.0, low, -1e4]), np.array([124.0, high, 1e4]), distance)
+    low, high = np.array([-124.0, lowest - 6, -1e4]), np.array([124.0, lowest + 18, 1e4])
+    return under(person, Shape(low, high, distance))
 
 
 def _fat(person: Physique) -> Shape:

@@ -17,7 +17,7 @@ from hirescam.simulate.skeleton import (
     spine,
     sternum,
 )
-from hirescam.simulate.trunk import belly_organs, belly_room, body, cavity, lies_at_mm
+from hirescam.simulate.trunk import belly_organs, belly_room, body, cavity, lies_at_mm, under
 
 FAT, MUSCLE, BLOOD, HEART, AIR = -100.0, 50.0, 40.0, 44.0, -1000.0
 
@@ -107,14 +107,14 @@ def lung_tissue(person: Physique) -> Texture:
 
 def _table(person: Physique) -> Shape:
     """The shell of the curved table under the person."""
-    lowest, up = lies_at_mm(person) - 6, np.float32(person.up)
+    lowest = lies_at_mm(person) - 6
 
     def distance(points: Points) -> Distance:
         rise = points.x * points.x * np.float32(1 / 760)
-        top = up * points.y - np.float32(lowest) - rise
-        under = (up * points.y - np.float32(lowest - 42)) - rise * np.float32(0.25)
-        shell = np.minimum(np.abs(top), np.abs(under)) - np.float32(1.2)
+        top = points.y - np.float32(lowest) - rise
+        below = (points.y - np.float32(lowest - 42)) - rise * np.float32(0.25)
+        shell = np.minimum(np.abs(top), np.abs(below)) - np.float32(1.2)
         return np.maximum(shell, np.abs(points.x) - 205) + np.float32(0) * points.z
 
-    low, high = sorted((person.up * (lowest - 45), person.up * (lowest + 60)))
-    return Shape(np.array([-205.0, low, -1e4]), np.array([205.0, high, 1e4]), distance)
+    low, high = np.array([-205.0, lowest - 45, -1e4]), np.array([205.0, lowest + 60, 1e4])
+    return under(person, Shape(low, high, distance))

@@ -13,6 +13,7 @@ from hirescam.simulate.shapes import (
     common,
     ellipsoid,
     grown,
+    turned_over,
     union,
 )
 
@@ -52,6 +53,11 @@ def lies_at_mm(person: Physique) -> float:
     outline = body(person)
     lowest = -outline.high[1] if person.prone else outline.low[1]
     return float(lowest) + person.belly_mm
+
+
+def under(person: Physique, shape: Shape) -> Shape:
+    """What was drawn behind who lies supine, in front of who lies prone."""
+    return turned_over(shape) if person.prone else shape
 
 
 def cavity(person: Physique) -> Shape:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hirescam.atomic import MARK, atomic_write
 from hirescam.cohort.manifest import Entry
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import VoxelError
 
 
@@ -41,7 +41,7 @@ class Obeying:
             os.kill(os.getpid(), signal.SIGKILL)
         if said.startswith("die always"):
             os.kill(os.getpid(), signal.SIGSEGV)
-        with whole_file(folder / "copy.txt") as file:
+        with atomic_write(folder / "copy.txt") as file:
             file.write(said.encode() * (100_000 if said.startswith("fill") else 1))
 
 
@@ -59,11 +59,11 @@ def write_cohort(folder, said):
 
 
 def contents(folder):
-    """Every file below a folder with its bytes."""
+    """Every file below a folder with its bytes, but the marks that make folders ours."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != MARK
     }
 
 

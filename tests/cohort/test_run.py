@@ -2,6 +2,7 @@
 
 import csv
 import resource
+import shutil
 
 import pytest
 
@@ -64,8 +65,7 @@ def test_a_changed_scan_or_a_lost_result_is_made_anew(cohort):
     entries, out, step = cohort
     run_cohort(step, entries, out, Here())
     entries[0].path.write_text("fine, and longer")
-    (out / "cases/scan-02/copy.txt").unlink()
-    (out / "cases/scan-02").rmdir()
+    shutil.rmtree(out / "cases/scan-02")
     assert run_cohort(step, entries, out, Here()).done == 2
     assert (out / "cases/scan-00/copy.txt").read_text() == "fine, and longer"
 
@@ -184,3 +184,14 @@ def test_results_of_other_code_are_refused_overwritten_or_kept(cohort, monkeypat
     assert run_cohort(step, entries, out, Here(), keep_older=True).before == 2
     assert run_cohort(step, entries, out, Here(), keep_older=True, overwrite=True).before == 2
     assert run_cohort(step, entries, out, Here(), overwrite=True).done == 2
+
+
+def test_what_the_user_put_beside_a_result_outlives_a_new_result(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    (out / "cases/scan-00/notes.txt").write_text("years of work")
+    entries[0].path.write_text("fine, and longer")
+    run_cohort(step, entries, out, Here())
+    assert (out / "cases/scan-00/notes.txt").read_text() == "years of work"
+    assert (out / "cases/scan-00/copy.txt").read_text() == "fine, and longer"
+    assert [path.name for path in out.glob(".staging*")] == []

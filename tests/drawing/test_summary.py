@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hirescam.atomic import MARK
 from hirescam.drawing.browser import is_built
 from hirescam.drawing.living import MOST_BYTES
 from hirescam.drawing.record import summary_schema
@@ -135,7 +136,7 @@ def test_the_schema_refuses_what_it_does_not_know(summary, change):
 def test_every_file_that_the_json_names_is_there_and_no_other(summary):
     named = {name for row in numbers_of(summary)["findings"] for name in row["files"].values()}
     there = {path.relative_to(summary).as_posix() for path in everything_in(summary)}
-    assert there == named | {"report.html", "summary.json", "scan.nii.gz"}
+    assert there == named | {"report.html", "summary.json", "scan.nii.gz", MARK}
 
 
 @pytest.mark.parametrize(

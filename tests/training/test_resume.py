@@ -9,6 +9,7 @@ import time
 import pytest
 import torch
 
+from hirescam.atomic import MARK
 from hirescam.errors import ReadError, WriteError
 from hirescam.training import loop
 from hirescam.training.resume import Progress, load_state, save_state
@@ -79,7 +80,7 @@ def test_kills_at_random_moments_change_no_bit(table, undisturbed, processes):
         assert process.exitcode == -signal.SIGKILL
     train(small_config(table), out, resume=True)
     assert_same(out, whole)
-    assert not list(out.glob(".*"))
+    assert [path.name for path in out.glob(".*")] == [MARK]
 
 
 def test_a_run_stopped_within_an_epoch_goes_on_in_the_middle_of_it(table, undisturbed):
@@ -173,3 +174,38 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     (tmp_path / "half").write_bytes(whole.read_bytes()[:-20])
     with pytest.raises(ReadError, match="half is no checkpoint"):
         load_state(tmp_path / "half")
+
+
+def files_of(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def home_like(folder):
+    """Fill a folder as of somebody's work; its files by name."""
+    names = (".git/config", ".ssh/id_ed25519", ".venv/pyvenv.cfg", ".netrc", "thesis.tex")
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return {name: name.encode() for name in names}
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_of_somebody_else_is_refused_and_untouched(table, tmp_path, resume):
+    before = home_like(tmp_path)
+    with pytest.raises(WriteError, match="not ours"):
+        train(small_config(table), tmp_path, resume=resume)
+    assert files_of(tmp_path) == before
+
+
+def test_what_lies_in_a_run_folder_beside_the_run_outlives_its_resumption(table, tmp_path):
+    out = tmp_path / "run"
+    train(small_config(table, epochs=1), out)
+    before = home_like(out)
+    train(small_config(table, epochs=1), out, resume=True)
+    with pytest.raises(WriteError, match="another config"):
+        train(small_config(table, epochs=1, seed=5), out, resume=True)
+    assert before.items() <= files_of(out).items()

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hirescam.atomic import atomic_write
 from hirescam.cohort.code import code_version
 from hirescam.cohort.work import Step
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import WriteError
 
 CLAIM = "cohort.json"
@@ -29,7 +29,7 @@ def claim(out: Path, step: Step, *, overwrite: bool = False, keep_older: bool = 
         )
     if before is not None and not overwrite:
         _check_same(out, before, json.loads(text), keep_older)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.encode())
 
 

@@ -1,6 +1,5 @@
 """run_cohort: one step on every scan of a cohort; what fails is told and stops nothing."""
 
-import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -8,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from hirescam.atomic import finish_replacement
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.claim import claim
 from hirescam.cohort.code import code_version
@@ -120,13 +120,23 @@ def _told_at_the_end(out: Path, entries: Sequence[Entry]) -> Iterator[None]:
 
 @contextmanager
 def _staging(out: Path, shard: Shard) -> Iterator[Path]:
-    """A folder to make results in, without what a killed run left there."""
+    """A folder to make results in; what a killed run left there is ended or removed."""
     folder = out / f".staging{shard.suffix}"
-    shutil.rmtree(folder, ignore_errors=True)
+    _clear(folder, out)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder, out)
+
+
+def _clear(staging: Path, out: Path) -> None:
+    """Finish what was being put in place; remove the rest, all of which a step has made."""
+    if not staging.is_dir():
+        return
+    for part in staging.iterdir():
+        finish_replacement(part, result_folder(out, part.name.rpartition(".")[0]))
+    with suppress(OSError):  # a process that was told to stop may be at work still
+        staging.rmdir()
 
 
 def _tries(engine: Engine, work: Work, todo: Sequence[Entry]) -> Generator[Attempt, None, None]:

@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from hirescam.atomic import atomic_write
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.manifest import Entry
-from hirescam.ct.whole_file import whole_file
 
 TABLE = "ledger.csv"
 _COLUMNS = (
@@ -29,7 +29,7 @@ def write_table(
     for entry in entries:
         table.writerow(_row(entry, tries.get(entry.id, ())))
     path = out / TABLE
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.getvalue().encode())
     return path
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import platform
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from hirescam.atomic import mark_folder, removed_on_failure, replace_folder
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.code import code_version
 from hirescam.cohort.failure import reason, trace
@@ -79,15 +79,16 @@ class Work:
     def _make(self, entry: Entry) -> str:
         """Make a scan's results and move them in place; their digest."""
         part = self.staging / f"{entry.id}.{secrets.token_hex(4)}"
-        try:
-            with _writing(entry):
-                part.mkdir(parents=True)
+        with _writing(entry):
+            part.mkdir(parents=True)
+        with removed_on_failure(part):
             self.step(entry, part)
             with _writing(entry):
                 made = digest(part)
-                _move(part, result_folder(self.out, entry.id))
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+                mark_folder(part, f"{self.step.name} result")
+                place = result_folder(self.out, entry.id)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                replace_folder(part, place)
         return made
 
 
@@ -126,13 +127,3 @@ def _writing(entry: Entry) -> Iterator[None]:
             f"cannot write the results of {entry.id}: {error.strerror or error}; free some "
             f"space, or choose another folder"
         ) from error
-
-
-def _move(part: Path, place: Path) -> None:
-    """Put a whole folder in place of an older one."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    old = part.with_name(f"{part.name}.old")
-    if place.exists():
-        place.rename(old)
-    part.rename(place)
-    shutil.rmtree(old, ignore_errors=True)

@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 from jaxtyping import Int16
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.errors import MissingPackageError, ReadError, ShapeError
 
 SUFFIX = ".b2nd"
@@ -42,7 +42,7 @@ def write_packed(voxels: Int16[np.ndarray, "slice row column"], path: Path) -> N
     )
     chunks = packed.schunk
     chunks.vlmeta[_SUMS] = [crc32(chunks.get_chunk(index)) for index in range(len(voxels))]
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(packed.to_cframe())
 
 

@@ -8,8 +8,8 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float64, Shaped
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.angles import is_rectangular
-from hirescam.ct.whole_file import whole_file
 
 _SCANNER = 1  # NIfTI code: coordinates of the scanner, as the scan's own
 _QFORM_COSINE = 1e-5  # above it a qform, which knows right angles alone, strays from the sform
@@ -31,7 +31,7 @@ def write_nifti(
     """
     path = Path(path)
     image = _image(values, affine, description)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         image.to_stream(cast(IOBase, file))
     return path
 

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 import hirescam
+from hirescam.atomic import atomic_folder
 from hirescam.drawing.charts import dots, reliability_curves
-from hirescam.drawing.folder import whole_folder
 from hirescam.drawing.rows import without_nan, write_csv
 from hirescam.drawing.saved import svg
 from hirescam.drawing.template import template
@@ -64,7 +64,7 @@ def write_evaluation(
         "organ_iou": _overall(tables["localisation"]),
         "notes": list(notes),
     }
-    with whole_folder(Path(out), overwrite=overwrite, proof="evaluation.json") as folder:
+    with atomic_folder(Path(out), "evaluation", overwrite=overwrite) as folder:
         for name, rows in tables.items():
             write_csv(rows, folder / f"{name}.csv")
         save_outcomes(outcomes, folder / "outcomes.npz")

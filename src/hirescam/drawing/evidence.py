@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import hirescam
-from hirescam.drawing.folder import whole_folder
+from hirescam.atomic import atomic_folder
 from hirescam.drawing.rows import without_nan, write_csv
 from hirescam.drawing.saved import svg
 from hirescam.drawing.template import template
@@ -45,7 +45,7 @@ def write_evidence(
         ),
     }
     tables = {"labels": labels, "outliers": outliers}
-    with whole_folder(Path(out), overwrite=overwrite, proof="evidence.json") as folder:
+    with atomic_folder(Path(out), "evidence", overwrite=overwrite) as folder:
         for name, rows in tables.items():
             write_csv(rows, folder / f"{name}.csv")
         written = json.dumps(without_nan(summary | {"tables": tables}), indent=1)

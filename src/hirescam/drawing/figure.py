@@ -9,7 +9,7 @@ from string import ascii_lowercase
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 
 ONE_COLUMN_MM, TWO_COLUMNS_MM = 89.0, 183.0
 RULE = "#777777"
@@ -31,7 +31,7 @@ def printed(path: Path, *, width_mm: float | int, height_mm: float | int) -> Ite
         figure = Figure(figsize=(width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH))
         yield figure
         for kind, metadata in _WITHOUT_DATE.items():
-            with whole_file(path.with_name(f"{path.name}.{kind}")) as out:
+            with atomic_write(path.with_name(f"{path.name}.{kind}")) as out:
                 figure.savefig(out, format=kind, metadata=metadata)
 
 

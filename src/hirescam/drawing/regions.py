@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from hirescam.anatomy import ORGANS
+from hirescam.atomic import atomic_write
 from hirescam.ct.packed import read_packed
-from hirescam.ct.whole_file import whole_file
 from hirescam.drawing.colours import grey
 from hirescam.drawing.organs import COLOURS, INK, PAPER, WINDOW_HU
 from hirescam.drawing.saved import write_png
@@ -52,13 +52,13 @@ def write_regions(
     )
     for number, (case, made) in enumerate(zip(every, files, strict=True)):
         assert made.organs is not None
-        with whole_file(out / f"{case.id}.npy") as file:
+        with atomic_write(out / f"{case.id}.npy") as file:
             file.write(made.organs.read_bytes())
         if number < previews:
             organs = read_organs_on_map(made.organs, grid.map_shape)
             figure = preview(read_packed(made.voxels), organs, grid)
             write_png(figure, out / f"{case.id}.png")
-    with whole_file(out / "regions.json") as file:
+    with atomic_write(out / "regions.json") as file:
         file.write((json.dumps(_record(grid), indent=2) + "\n").encode())
     return out
 

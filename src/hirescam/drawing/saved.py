@@ -5,12 +5,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 
 
 def write_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG; `WriteError` if the disk refuses."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})
 
 

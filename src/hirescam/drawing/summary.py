@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hirescam.atomic import atomic_folder
 from hirescam.drawing.colours import Scale, shared_scale
 from hirescam.drawing.findings import Finding, findings
-from hirescam.drawing.folder import whole_folder
 from hirescam.drawing.living import Words, living_page, write_living
 from hirescam.drawing.montage import montage
 from hirescam.drawing.organ_record import ORGANS_FILE
@@ -40,11 +40,11 @@ def write_summary(
     """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
 
     The folder appears whole or not at all; `overwrite` replaces an older summary once the new
-    one is complete. `on_scan` adds every map on the scan's own grid, for looking. `labels`
-    chooses which findings are written; the colours' scale is that of all labels either way.
-    Without `pages` there is no report.html, no picture and no scan for `hirescam view`: numbers
-    and maps, for programs. `words` are a report's about each label, as `report_words` finds
-    them, and are quoted in the pages.
+    one is complete, and what the user had put into it stays. `on_scan` adds every map on the
+    scan's own grid, for looking. `labels` chooses which findings are written; the colours'
+    scale is that of all labels either way. Without `pages` there is no report.html, no picture
+    and no scan for `hirescam view`: numbers and maps, for programs. `words` are a report's
+    about each label, as `report_words` finds them, and are quoted in the pages.
     `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
     `hidden` adds what hiding some of them did. `dicom`, the series that was explained, adds
     dicom/ with objects that name its patient; nothing else in the folder does.
@@ -56,7 +56,7 @@ def write_summary(
     scale = shared_scale(found.raw_maps)
     shares = None if organs is None else found.by_organ(organs)
     names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
-    with whole_folder(Path(out), overwrite=overwrite) as folder:
+    with atomic_folder(Path(out), "summary", overwrite=overwrite) as folder:
         _write_maps(found, rows, names, folder)
         told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
         if pages:

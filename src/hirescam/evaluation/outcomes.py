@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 from scipy.special import expit
 from torch import Tensor
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.errors import ModelError
 from hirescam.explanation import MAPS
 from hirescam.methods.capture import capture
@@ -120,7 +120,7 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
     """Write outcomes to one file, whole or not at all."""
     arrays = {name: getattr(outcomes, name) for name in _ARRAYS}
     names = {"scans": np.array(outcomes.scans), "labels": np.array(outcomes.labels)}
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(file, allow_pickle=False, **names, **arrays)
 
 

@@ -10,8 +10,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.prepare import Preparation
-from hirescam.ct.whole_file import whole_file
 from hirescam.regions.allowed import organs_of
 from hirescam.reports.label import label_reports
 from hirescam.reports.table import Status
@@ -88,7 +88,7 @@ def partition_table(data: Path, labels: Sequence[str] = LABELS) -> Path:
         places = [int(_sided(column) in present) for column in organs]
         table.writerow([name, f"scans/{name}.nii.gz", splits[name], *found, *places])
     path = data / "partition.csv"
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.getvalue().encode())
     return path
 

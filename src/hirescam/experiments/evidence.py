@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from hirescam.anatomy import ORGANS
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.experiments.looking import look
 from hirescam.explanation.places import (
@@ -110,7 +110,7 @@ def _write(model: Model, case: Case, path: Path) -> None:
         for method in METHODS
     ]
     volume = cells.shares.mean(axis=(1, 2, 3))[columns]
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(file, raised=np.stack(raised), volume=volume)
 
 

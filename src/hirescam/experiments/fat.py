@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import Volume
-from hirescam.ct.whole_file import whole_file
 from hirescam.experiments.chests import make_chests, partition_table, recipe, true_cases
 from hirescam.experiments.study import Scale, Study
 from hirescam.organs.body import body
@@ -65,6 +65,6 @@ def kept_fat_share(case: Case, folder: Path) -> float:
     """The fat of a case's scan, measured once and kept in `folder`."""
     path = folder / f"{case.id}.txt"
     if not path.exists():
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write(repr(fat_share(read_volume(case.scan))).encode())
     return float(path.read_text())

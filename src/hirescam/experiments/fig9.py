@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from hirescam.anatomy import ORGANS
+from hirescam.atomic import atomic_write
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import reorient
-from hirescam.ct.whole_file import whole_file
 from hirescam.drawing.figure import TWO_COLUMNS_MM, printed, where_drawn
 from hirescam.drawing.solid import lung_solid
 from hirescam.evaluation.tables import Row
@@ -81,7 +81,7 @@ def _record(case: Case, path: Path) -> Record:
                     for organ in ORGANS
                 },
             }
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write(json.dumps(found).encode())
     record: Record = json.loads(path.read_text())
     return record

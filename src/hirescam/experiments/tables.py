@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.drawing.numbers import number
 from hirescam.drawing.rows import write_csv
 from hirescam.evaluation.tables import Row, columns
@@ -34,7 +34,7 @@ def write_table(table: Table, folder: Path) -> Path:
     write_csv(table.rows, folder / f"{table.name}.csv")
     for suffix, text in ((".html", as_html(table)), (".md", as_markdown(table))):
         path = folder / f"{table.name}{suffix}"
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     return path
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.images.photographs import Photograph
 from hirescam.images.prepare import in_batches
 
@@ -79,7 +79,7 @@ def _store(
     count, done = len(part.photographs), 0
     trunk.eval()
     device = next(trunk.parameters()).device
-    with whole_file(path) as file, torch.inference_mode():
+    with atomic_write(path) as file, torch.inference_mode():
         for images in part.batches(range(count)):
             features = trunk(images.to(device)).cpu().numpy()
             if not done:

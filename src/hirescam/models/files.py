@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 import hirescam
+from hirescam.atomic import atomic_write
 from hirescam.ct.prepare import Preparation
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import ModelError
 from hirescam.models.architectures import Arguments, build, fitted
 from hirescam.models.classifier import Classifier
@@ -88,7 +88,7 @@ def save_model(model: Model, path: str | Path) -> Path:
     """Write `model` to one file; it appears whole or not at all."""
     path = Path(path)
     weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(save(weights, metadata={"hirescam": model.card.model_dump_json()}))
     return path
 

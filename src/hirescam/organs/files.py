@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hirescam import __version__
+from hirescam.atomic import atomic_write
 from hirescam.ct.refusal import refusing
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import ReadError, WriteError
 from hirescam.organs.label_nifti import read_label_nifti, write_label_nifti
 from hirescam.organs.masks import OrganMasks, Verdict
@@ -30,7 +30,7 @@ def save_organs(masks: OrganMasks, path: str | Path) -> Path:
     written = json.dumps(organ_record(masks), indent=2, ensure_ascii=False)
     beside = json_beside(path)
     write_label_nifti(path, masks.codes, masks.affine, note=written)
-    with whole_file(beside) as file:
+    with atomic_write(beside) as file:
         file.write(written.encode() + b"\n")
     return path
 

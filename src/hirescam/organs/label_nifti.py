@@ -11,9 +11,9 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float64, Integer
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.hounsfield import check_three_axes
 from hirescam.ct.refusal import refusing
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import ReadError
 from hirescam.organs.labels import LabelImage, whole_numbers
 
@@ -54,7 +54,7 @@ def write_label_nifti(
     image.set_sform(turned, _SCANNER)
     image.set_qform(turned, _SCANNER)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, note.encode()))
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         image.to_stream(cast(IOBase, file))
 
 

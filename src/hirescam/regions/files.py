@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from hirescam.anatomy import ORGANS
+from hirescam.atomic import atomic_write
 from hirescam.ct.grid import Cells
 from hirescam.ct.prepare import Preparation
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import ReadError
 from hirescam.regions.downsample import OrgansOnMap
 
@@ -49,7 +49,7 @@ def regions_key(
 
 def save_organs_on_map(organs: OrgansOnMap, path: Path) -> Path:
     """Write regions as packed bits. Raises `WriteError`; nothing half-written is left."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.save(file, np.packbits(organs), allow_pickle=False)
     return path
 

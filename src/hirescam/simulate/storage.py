@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.volume import Volume
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import ReadError
 
 Mask = Bool[np.ndarray, "slice row column"]
@@ -30,7 +30,7 @@ class Truth:
 
 def write_json(path: Path, values: Mapping[str, object]) -> None:
     """A JSON file that people can read."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write((json.dumps(values, indent=1) + "\n").encode())
 
 
@@ -41,7 +41,7 @@ def write_nifti(path: Path, volume: Volume) -> None:
 
 def write_npz(path: Path, volume: Volume) -> None:
     """A scan as in RAD-ChestCT: array `ct` from −1000 to 1000 HU, known to be 0.8 mm cubes."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(file, ct=np.clip(volume.voxels, -1000, 1000))
 
 
@@ -54,7 +54,7 @@ def write_truth(path: Path, truth: Truth) -> None:
             box = _box(mask)
             arrays[f"{kind}/{name}/box"] = np.array([(each.start, each.stop) for each in box])
             arrays[f"{kind}/{name}/bits"] = np.packbits(mask[box])
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(file, **arrays)
 
 

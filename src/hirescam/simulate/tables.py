@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hirescam.anatomy import LABELS
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 
 
 def write_tables(out: Path, records: Sequence[Mapping]) -> None:
@@ -46,5 +46,5 @@ def _write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]
     table = csv.writer(text, lineterminator="\n")
     table.writerow(names)
     table.writerows(rows)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.getvalue().encode())

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 
 
 def known_digest(path: Path, folder: Path) -> str:
@@ -17,7 +17,7 @@ def known_digest(path: Path, folder: Path) -> str:
     if note.exists():
         return note.read_text()
     found = digest(path)
-    with whole_file(note) as file:
+    with atomic_write(note) as file:
         file.write(found.encode())
     return found
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.errors import MissingPackageError
 
 Row = Mapping[str, Any]
@@ -38,7 +38,7 @@ def metrics_log(
         for row in _read(path)
         if row["steps"] <= steps and (row["kind"] == "step" or row["epoch"] <= epochs)
     ]
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.writelines(_line(row) for row in rows)
     with path.open("ab") as file, _tensorboard(folder, steps, tensorboard) as show:
 
@@ -76,7 +76,7 @@ def _write_table(path: Path, rows: list[Row]) -> None:
     table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(text.getvalue().encode())
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write
 from hirescam.errors import ReadError
 
 
@@ -44,7 +44,7 @@ def save_state(state: Mapping[str, Any], path: Path) -> Path:
     """Write a state; raises `WriteError` and leaves an older one whole if the disk refuses."""
     tensors: dict[str, Tensor] = {}
     outline = _outline(state, "", tensors)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(save(tensors, metadata={"outline": json.dumps(outline)}))
     return path
 

@@ -10,14 +10,13 @@ best.model        the model of the epoch with the lowest validation loss
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import hirescam
-from hirescam.ct.whole_file import whole_file
+from hirescam.atomic import atomic_write, claim_folder, remove_abandoned
 from hirescam.errors import WriteError
 from hirescam.training.config import TrainConfig, differing
 from hirescam.training.datasets.cases import Cases
@@ -29,10 +28,12 @@ _PACKAGES = ("torch", "lightning", "numpy", "scipy", "SimpleITK", "nibabel", "py
 def open_run(folder: Path, config: TrainConfig, cases: Cases, *, resume: bool) -> None:
     """Begin a run in a new folder, or go on with the one that is there.
 
-    What a stopped process left half-written is removed. Raises `WriteError` if there is a run
-    and `resume` was not asked for, or if it is another one.
+    What a stopped process left half-written is removed. Raises `WriteError`, before anything is
+    changed, if the folder holds files of somebody else, if there is a run and `resume` was not
+    asked for, or if it is another one.
     """
     stated = folder / "config.json"
+    claim_folder(folder, "training run", older=("config.json", "made_with.json"))
     if not stated.exists():
         _write_json(stated, config.model_dump(mode="json"))
         _write_json(folder / "made_with.json", made_with(cases))
@@ -42,14 +43,13 @@ def open_run(folder: Path, config: TrainConfig, cases: Cases, *, resume: bool) -
             f"{folder} holds a training run: go on with it by --resume, or choose another "
             f"folder"
         )
-    for rest in folder.glob(".*"):
-        shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
     changed = differing(TrainConfig.read(stated), config)
     if changed:
         raise WriteError(
             f"{folder} holds a run of another config, with other {', '.join(changed)}: resume "
             f"it with {stated}, or choose another folder"
         )
+    remove_abandoned(folder)
 
 
 def made_with(cases: Cases) -> dict[str, Any]:
@@ -91,5 +91,5 @@ def _commit() -> str | None:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write((json.dumps(content, indent=2) + "\n").encode())

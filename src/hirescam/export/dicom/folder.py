@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.dicom.quiet import quiet
 from hirescam.ct.volume import Volume
-from hirescam.ct.whole_file import whole_file
 from hirescam.errors import TargetError
 from hirescam.explanation import Explanation
 from hirescam.export.dicom.source import SourceSeries, check_is_source
@@ -77,6 +77,6 @@ def _chosen(
 
 
 def _write(made: Dataset, path: Path) -> Path:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         made.save_as(file, enforce_file_format=True)
     return path

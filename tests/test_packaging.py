@@ -7,7 +7,7 @@ import sys
 import time
 import tomllib
 import zipfile
-from importlib.metadata import packages_distributions
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -22,6 +22,7 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 OPTIONAL = PROJECT["optional-dependencies"]
 FOR_USERS = OPTIONAL.keys() - {"dev", "docs", "all"}
 CONSTRAINTS = (REPO / "constraints.txt").read_text()
+LOCK = (REPO / "requirements.lock").read_text()
 COMMANDS_WITHOUT_TORCH = [["--help"], ["info"], ["info", "--json"]]
 
 
@@ -130,3 +131,44 @@ def test_a_command_that_only_informs_loads_no_torch(arguments):
 def test_the_version_is_the_same_wherever_it_is_stated():
     assert hirescam.__version__ == PROJECT["version"]
     assert f"\nversion: {hirescam.__version__}\n" in (REPO / "CITATION.cff").read_text()
+
+
+USED = [
+    Requirement(each)
+    for each in (*PROJECT["dependencies"], *(each for of in FOR_USERS for each in OPTIONAL[of]))
+]
+
+
+@pytest.mark.parametrize("requirement", USED, ids=lambda each: each.name)
+def test_every_dependency_has_its_licence_in_the_docs(requirement):
+    page = (REPO / "docs/reference/dependencies.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert any(re.search(rf"\b{re.escape(requirement.name)}\b", row) for row in rows)
+
+
+@pytest.mark.parametrize("requirement", USED, ids=lambda each: each.name)
+def test_no_dependency_binds_its_users_to_the_gpl(requirement):
+    stated = metadata(requirement.name)
+    licence = (
+        f"{stated['License-Expression']} {stated['License']} {stated.get_all('Classifier')}"
+    )
+    assert not re.search(r"(?<!L)GPL|(?<!Lesser )General Public", licence), licence
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("fill-voids", "2.0.7"), ("starlette", "0.49.0"), ("ray", "2.51.9")]
+)
+def test_versions_with_a_known_fault_are_not_admitted(name, wrong):
+    (specifier,) = {each.specifier for each in USED if each.name == name}
+    assert wrong not in specifier
+
+
+def test_the_lock_has_the_versions_of_the_constraints_and_a_hash_for_each():
+    locked = re.findall(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=\S+(?: \\)?\n?)+)", LOCK, re.M)
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", CONSTRAINTS, re.M))
+    pinned = {canonicalize_name(name): version for name, version in pinned.items()}
+    for requirement in USED:
+        assert canonicalize_name(requirement.name) in {canonicalize_name(n) for n, *_ in locked}
+    for name, version, hashes in locked:
+        assert pinned.get(canonicalize_name(name), version) == version
+        assert "sha256:" in hashes

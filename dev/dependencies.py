@@ -1,6 +1,6 @@
 """Dependencies: write the lock with hashes, and ask the index for whom wheels resolve.
 
-    python dev/dependencies.py lock      requirements.lock: constraints.txt with the hash of each file
+    python dev/dependencies.py lock      requirements.lock: constraints.txt with hashes
     python dev/dependencies.py wheels    a table of Python versions and systems
 
 Needs uv (`pip install uv`); installs nothing.

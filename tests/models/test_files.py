@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -31,6 +33,12 @@ def model():
 @pytest.fixture
 def file(model, tmp_path):
     return save_model(model, tmp_path / "small.model")
+
+
+@contextmanager
+def open_card(file):
+    with safe_open(file, "pt") as old:
+        yield json.loads(old.metadata()["hirescam"])
 
 
 def rewrite(file, **changes):
@@ -85,7 +93,7 @@ def test_weights_without_a_card(file):
         ({"architecture": "os.system"}, "architecture 'os.system' is unknown, expected one of"),
         ({"labels": ["a", "b", "c"]}, "the network has labels=2 but .* need labels=3"),
         ({"labels": ["a", "a"]}, "two labels of the model have the same name"),
-        ({"format": 2}, "has format 2, .* reads format 1: upgrade hirescam"),
+        ({"format": 3}, "has format 3, .* reads formats 1 and 2: upgrade hirescam"),
         (
             {"preparation": {"mean": "no"}},
             "card of small.model is not valid at preparation.mean",
@@ -123,3 +131,55 @@ def test_a_model_is_not_written_into_a_file(model, tmp_path):
     with pytest.raises(WriteError, match=r"cannot write .*small\.model"):
         save_model(model, tmp_path / "taken" / "small.model")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+BOMBS = [
+    {"arguments": {**ARGUMENTS, "blocks": [3_000_000, 1]}},
+    {"arguments": {**ARGUMENTS, "blocks": [900_000, 900_000]}},
+    {"arguments": {**ARGUMENTS, "neck": [8] * 200_000}},
+    {"arguments": {**ARGUMENTS, "widths": [10**9, 10**9]}},
+    {"arguments": {**ARGUMENTS, "widths": [500_000, 500_000]}},
+    {"arguments": {**ARGUMENTS, "padding": 10**18}},
+    {"arguments": {f"a{n}": 1 for n in range(100_000)}},
+    {"preparation": {"shape": [1e300, 1e300, 1e300]}},
+    {"preparation": {"shape": [99_000, 99_000, 99_000]}},
+    {"preparation": {"spacing_mm": [1e300, 1, 1]}},
+    {"preparation": {"spacing_mm": [1e-300, 1, 1]}},
+    {"preparation": {"window_hu": [-1e300, 1e300]}},
+    {"preparation": {"group": 10**12}},
+    {"labels": ["x" * 100_000, "y"]},
+    {"labels": [str(n) for n in range(100_001)]},
+]
+
+
+@pytest.mark.parametrize("change", BOMBS, ids=range(len(BOMBS)))
+def test_a_card_that_asks_for_too_much_is_refused_at_once(file, change):
+    start = time.process_time()
+    with open_card(file) as card:
+        inner = {"preparation": card["preparation"] | change.get("preparation", {})}
+    rewrite(file, **(change | (inner if "preparation" in change else {})))
+    with pytest.raises(ModelError) as refused:
+        load_model(file)
+    assert time.process_time() - start < 2
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_card_nested_without_end_is_refused(file):
+    save_file(load_file(file), file, metadata={"hirescam": "[" * 200_000})
+    with pytest.raises(ModelError, match="card"):
+        load_model(file)
+
+
+def test_one_flipped_bit_of_the_weights_is_seen(file):
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match="not those that were written"):
+        load_model(file)
+
+
+def test_a_model_of_before_there_were_checksums_is_read(file):
+    with safe_open(file, "pt") as old:
+        card = old.metadata()["hirescam"]
+    save_file(load_file(file), file, metadata={"hirescam": card})
+    assert load_model(file).labels == ("lung_nodule", "heart_cabg")

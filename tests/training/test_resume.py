@@ -209,3 +209,13 @@ def test_what_lies_in_a_run_folder_beside_the_run_outlives_its_resumption(table,
     with pytest.raises(WriteError, match="another config"):
         train(small_config(table, epochs=1, seed=5), out, resume=True)
     assert before.items() <= files_of(out).items()
+
+
+def test_one_flipped_bit_of_a_checkpoint_does_not_resume(table, tmp_path):
+    train(small_config(table, epochs=1), tmp_path / "run")
+    path = tmp_path / "run" / "last.checkpoint"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match="not those that were written"):
+        train(small_config(table, epochs=1), tmp_path / "run", resume=True)

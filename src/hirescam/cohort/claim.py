@@ -8,6 +8,7 @@ from hirescam.atomic import atomic_write
 from hirescam.cohort.code import code_version
 from hirescam.cohort.work import Step
 from hirescam.errors import WriteError
+from hirescam.parsing import read_json
 
 CLAIM = "cohort.json"
 
@@ -35,7 +36,7 @@ def claim(out: Path, step: Step, *, overwrite: bool = False, keep_older: bool = 
 
 def _before(path: Path) -> dict | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(read_json(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from typing import IO, Any
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.shard import Shard
 from hirescam.errors import WriteError
+from hirescam.parsing import parse_json
 
 Append = Callable[[Attempt], None]
 _ROOM_BYTES = 1 << 18
@@ -63,7 +64,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for line in file:
             try:
-                yield json.loads(line)
+                yield parse_json(line)
             except ValueError:  # cut short by a crash
                 continue
 

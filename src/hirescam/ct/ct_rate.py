@@ -7,7 +7,6 @@ arXiv:2403.17834; https://github.com/ibrahimethemhamamci/CT-CLIP/issues/50
 """
 
 import csv
-import json
 import re
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from hirescam.ct.plausible import check_plausible, find_fault, sample
 from hirescam.ct.refusal import refusing
 from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError, ReadError, VoxelError
+from hirescam.parsing import read_json
 
 CT_RATE_NAME = re.compile(r"(train|valid)_\d+_[a-z]+_\d+\.nii(\.gz)?")
 _TABLES = {"train": "train_metadata.csv", "valid": "validation_metadata.csv"}
@@ -101,8 +101,13 @@ def _from_csv(path: Path, table: Path) -> dict[str, str]:
 
 
 def _from_json(path: Path, table: Path) -> dict[str, object]:
-    content = json.loads(table.read_text(encoding="utf-8"))
-    found = content.get(path.name, {})
+    try:
+        content = read_json(table)
+    except ValueError as error:
+        raise ReadError(
+            f"{table.name} beside it is not JSON ({error}): fetch it again"
+        ) from None
+    found = content.get(path.name, {}) if isinstance(content, dict) else {}
     return found if isinstance(found, dict) else {}
 
 

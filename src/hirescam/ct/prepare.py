@@ -1,15 +1,21 @@
 """Preparation: how a scan becomes a network's input."""
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from torch import Tensor
 
+from hirescam.ct.limits import MOST_VOXELS
 from hirescam.ct.resample import INTERPOLATIONS, in_type_of, resample
 from hirescam.ct.volume import AIR_HU, Volume, reorient
+
+_Millimetres = Annotated[float, Field(ge=0.01, le=1000)]
+_Count = Annotated[int, Field(ge=1, le=100_000)]
+_Hounsfield = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class Preparation(BaseModel):
@@ -22,18 +28,18 @@ class Preparation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    spacing_mm: tuple[float, float, float] = (0.8, 0.8, 0.8)
-    shape: tuple[int, int, int] = (405, 420, 420)
-    window_hu: tuple[float, float] = (-1000.0, 800.0)
-    mean: float = 0.449
+    spacing_mm: tuple[_Millimetres, _Millimetres, _Millimetres] = (0.8, 0.8, 0.8)
+    shape: tuple[_Count, _Count, _Count] = (405, 420, 420)
+    window_hu: tuple[_Hounsfield, _Hounsfield] = (-1000.0, 800.0)
+    mean: FiniteFloat = 0.449
     group: int = Field(default=3, ge=1)
     orientation: str = Field(default="IPL", pattern="^[LRAPSI]{3}$")
     interpolation: Literal["bspline", "linear"] = "bspline"
 
     @model_validator(mode="after")
     def _is_possible(self) -> "Preparation":
-        if min(self.spacing_mm) <= 0 or min(self.shape) < 1:
-            raise ValueError("spacing_mm and shape must be positive")
+        if math.prod(self.shape) > MOST_VOXELS:
+            raise ValueError(f"shape has over {MOST_VOXELS} voxels")
         if self.shape[0] % self.group:
             raise ValueError(
                 f"{self.shape[0]} slices do not divide into groups of {self.group}"

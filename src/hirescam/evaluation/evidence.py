@@ -1,6 +1,5 @@
 """Evidence: where a model looks in many scans, read from the folders of explanations."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from hirescam.errors import ReadError
+from hirescam.parsing import read_json
 from hirescam.training.prepared import OnProgress
 
 
@@ -81,7 +81,7 @@ def read_evidence(
 
 def _summary(path: Path) -> dict[str, Any]:
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = read_json(path)
         organs = summary["organs"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReadError(

@@ -3,7 +3,6 @@
 Lin et al., "Microsoft COCO: common objects in context", ECCV 2014. Crowds are unknown pixels.
 """
 
-import json
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from jaxtyping import Bool
 
 from hirescam.errors import MissingPackageError, ReadError
 from hirescam.images.photographs import Photograph, Photographs, Shown
+from hirescam.parsing import read_json
 
 SPLITS = {"train": "instances_train", "val": "instances_val"}
 Record = Mapping[str, Any]
@@ -112,7 +112,7 @@ def _mask(segmentation: Any, shape: tuple[int, int]) -> Bool[np.ndarray, "row co
 
 def _table(path: Path) -> Record:
     try:
-        table = json.loads(path.read_bytes())
+        table = read_json(path)
         if {"images", "annotations", "categories"} <= table.keys():
             return table
     except (OSError, ValueError, AttributeError) as error:

@@ -14,7 +14,6 @@ in, any of them; a class of which nothing is said may be anywhere. The idea is f
 Carin, arXiv:2011.08891, section 11: a mask loss where only labels of whole images are known.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Real
 
 from hirescam.errors import ReadError
+from hirescam.parsing import read_toml
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ Places = Mapping[str, Sequence[Box]]
 def read_places(path: Path, classes: Sequence[str]) -> Places:
     """The places of a TOML file; raises `ReadError` for what is not understood."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
     except (OSError, ValueError) as error:
         raise ReadError(
             f"{path.name} is no TOML file ({error}): see hirescam.images.places"

@@ -3,16 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
 from hirescam.ct.prepare import Preparation
 from hirescam.errors import ModelError
 from hirescam.models.classifier import Classifier
 
 MOST_PARAMETERS = 10**9
-Arguments = dict[str, int | str | tuple[int, ...]]
+MOST_BLOCKS = 1000
+_Size = Annotated[int, Field(ge=0, le=1_000_000)]
+Arguments = Annotated[
+    dict[
+        Annotated[str, Field(max_length=64)],
+        _Size
+        | Annotated[str, Field(max_length=256)]
+        | Annotated[tuple[_Size, ...], Field(max_length=64)],
+    ],
+    Field(max_length=64),
+]
 """What a network is built with, as a model's card or a config says it."""
 
 
@@ -44,6 +55,9 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> Classifier:
     """A network with freshly initialised weights. Raises `ModelError` if it cannot be."""
     module, _, name = _known(architecture).where.partition(":")
     network = getattr(import_module(f"hirescam.models.{module}"), name)
+    blocks = arguments.get("blocks", ())
+    if isinstance(blocks, tuple | list) and sum(blocks) > MOST_BLOCKS:
+        raise ModelError(f"the network would have over {MOST_BLOCKS} blocks: {blocks}")
     try:
         with torch.device("meta"):  # count before allocating
             sketch = network(**arguments)

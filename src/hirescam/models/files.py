@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -22,6 +22,7 @@ from hirescam.ct.prepare import Preparation
 from hirescam.errors import ModelError
 from hirescam.models.architectures import Arguments, build, fitted
 from hirescam.models.classifier import Classifier
+from hirescam.parsing import parse_json
 
 
 class Card(BaseModel):
@@ -29,11 +30,13 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     name: str
     architecture: str
     arguments: Arguments
-    labels: tuple[str, ...]
+    labels: Annotated[
+        tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100_000)
+    ]
     preparation: Preparation
     trained_on: str
     notes: tuple[str, ...] = ()
@@ -88,9 +91,22 @@ def save_model(model: Model, path: str | Path) -> Path:
     """Write `model` to one file; it appears whole or not at all."""
     path = Path(path)
     weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
+    card = model.card.model_copy(update={"format": 2}).model_dump(mode="json")
+    header = json.dumps(card | {"weights_sha256": tensors_digest(weights)})
     with atomic_write(path) as file:
-        file.write(save(weights, metadata={"hirescam": model.card.model_dump_json()}))
+        file.write(save(weights, metadata={"hirescam": header}))
     return path
+
+
+def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, types, shapes and bytes, in the order of names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(
+            tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+        )
+    return digest.hexdigest()
 
 
 def load_model(path: str | Path) -> Model:
@@ -113,7 +129,11 @@ def load_model(path: str | Path) -> Model:
             f"{path.name} holds weights but no hirescam card: load them into a network and "
             f"write it with hirescam.save_model"
         )
-    card = _read_card(path.name, header)
+    card, sha256 = _read_header(path.name, header)
+    if sha256 is not None and sha256 != tensors_digest(weights):
+        raise ModelError(
+            f"the weights in {path.name} are not those that were written: copy it again"
+        )
     with torch.device("meta"):
         network = _build(card)
     try:
@@ -127,30 +147,30 @@ def load_model(path: str | Path) -> Model:
     return Model(network.eval(), card, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _read_card(name: str, header: str) -> Card:
+def _read_header(name: str, header: str) -> tuple[Card, str | None]:
+    """The card, and the checksum of the weights that files have since format 2."""
     try:
-        return Card.model_validate_json(header)
+        written = parse_json(header)
+        sha256 = written.pop("weights_sha256", None)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ModelError(
+            f"the card of {name} cannot be read ({error}): write the model again with "
+            f"hirescam.save_model"
+        ) from error
+    claimed = written.get("format", 1)
+    if claimed not in (1, 2):
+        raise ModelError(
+            f"{name} has format {str(claimed)[:20]}, this hirescam {hirescam.__version__} "
+            f"reads formats 1 and 2: upgrade hirescam"
+        )
+    try:
+        return Card.model_validate(written), sha256
     except ValidationError as error:
-        claimed = _claimed_format(header)
-        if claimed not in (1, None):
-            raise ModelError(
-                f"{name} has format {claimed}, this hirescam "
-                f"{hirescam.__version__} reads format 1: upgrade hirescam"
-            ) from error
         first = error.errors()[0]
         raise ModelError(
             f"the card of {name} is not valid at {'.'.join(map(str, first['loc'])) or 'top'}: "
             f"{first['msg']}: write the model again with hirescam.save_model"
         ) from error
-
-
-def _claimed_format(header: str) -> object:
-    """The format number that a card claims, if it is readable at all."""
-    try:
-        card = json.loads(header)
-    except ValueError:
-        return None
-    return card.get("format") if isinstance(card, dict) else None
 
 
 def _build(card: Card) -> Classifier:

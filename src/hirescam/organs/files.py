@@ -15,6 +15,7 @@ from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError, WriteError
 from hirescam.organs.label_nifti import read_label_nifti, write_label_nifti
 from hirescam.organs.masks import OrganMasks, Verdict
+from hirescam.parsing import parse_json
 
 SUFFIXES = (".nii.gz", ".nii")
 DISCLAIMER = "For research, not for diagnosis."
@@ -43,7 +44,7 @@ def read_organs(path: str | Path) -> OrganMasks:
     path = Path(path).absolute()
     image = read_label_nifti(path)
     with refusing(path):
-        record = next((json.loads(note) for note in image.notes if note.startswith("{")), None)
+        record = next((parse_json(note) for note in image.notes if note.startswith("{")), None)
         if record is None or "organs" not in record:
             raise ReadError(
                 "holds no names of organs in its header, so hirescam did not write it: "

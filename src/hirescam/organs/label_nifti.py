@@ -1,7 +1,6 @@
 """Label images in NIfTI, with the names of their codes where the header holds them."""
 
 import gzip
-import json
 from io import IOBase
 from pathlib import Path
 from typing import cast
@@ -16,6 +15,7 @@ from hirescam.ct.hounsfield import check_three_axes
 from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError
 from hirescam.organs.labels import LabelImage, whole_numbers
+from hirescam.parsing import parse_json
 
 _KINDS = (nib.Nifti1Image, nib.Nifti2Image)
 _SCANNER = 1  # NIfTI code: coordinates of the scanner, as the scan's own
@@ -79,7 +79,7 @@ def _names(notes: tuple[str, ...]) -> dict[int, str]:
     for note in notes:
         try:
             if note.startswith("{"):
-                organs = json.loads(note)["organs"]
+                organs = parse_json(note)["organs"]
                 named |= {int(facts["code"]): organ for organ, facts in organs.items()}
             elif note.startswith("<?xml"):
                 labels = ElementTree.fromstring(note).iter("Label")

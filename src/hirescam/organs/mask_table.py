@@ -5,8 +5,6 @@ the number of each structure in a label image, or names a table of ours that doe
 that have a code but belong to no organ are known and left out.
 """
 
-import json
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
@@ -16,9 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from hirescam.errors import ReadError
+from hirescam.parsing import parse_json, parse_toml
 
 _FOLDER = files(__package__) / "tables"
-_LOADERS = {".toml": tomllib.loads, ".json": json.loads}
+_LOADERS = {".toml": parse_toml, ".json": parse_json}
 
 TABLES = tuple(sorted(row.name.removesuffix(".toml") for row in _FOLDER.iterdir()))
 """Names of the tables that hirescam brings."""

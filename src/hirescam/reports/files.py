@@ -1,7 +1,6 @@
 """Files: reports read one by one from CSV, JSON lines, Parquet or a folder of text files."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
@@ -9,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hirescam.errors import MissingPackageError, ReadError
+from hirescam.parsing import parse_json
 
 _UNDECODED = "surrogateescape"
 
@@ -88,8 +88,8 @@ def _json_lines(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", errors=_UNDECODED) as file:
         for line in filter(str.strip, file):
             try:
-                row = json.loads(line)
-            except (json.JSONDecodeError, RecursionError):
+                row = parse_json(line)
+            except ValueError:
                 row = {}
             yield row if isinstance(row, dict) else {}
 

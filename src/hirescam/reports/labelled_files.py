@@ -1,11 +1,11 @@
 """Labelled files: the labels that a file gives to each report, ours or made by hand."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hirescam.errors import ReadError
+from hirescam.parsing import read_json
 from hirescam.reports.files import Row, read_rows
 from hirescam.reports.table import Finding, Status, strongest
 from hirescam.reports.views import View
@@ -119,5 +119,8 @@ def _made_by(path: Path) -> str:
     about = path.with_name(path.name + ".json")
     if not about.is_file():
         return "made elsewhere"
-    made = json.loads(about.read_text(encoding="utf-8"))
-    return f"profile {made['profile']}, vocabulary {made['vocabulary']}"
+    try:
+        made = read_json(about)
+        return f"profile {made['profile']}, vocabulary {made['vocabulary']}"
+    except (ValueError, KeyError, TypeError):
+        return f"made by something that {about.name} does not tell"

@@ -6,7 +6,6 @@ A view is a TOML file. `[[label]]` has a `name`, the `findings` that mean it and
 locations, written `@name`. `order_as` sorts the labels as another view does.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hirescam.errors import HirescamError
+from hirescam.parsing import read_toml
 from hirescam.reports.sarle.vocabulary import Kind, read_vocabulary
 from hirescam.reports.table import Finding, Status, strongest
 
@@ -87,9 +87,9 @@ def read_view(name: str) -> View:
             f".toml file"
         )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
         meanings = tuple(_meanings(table))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise HirescamError(f"{path.name} is no view: {error}; see the shipped ones") from None
     if order := table.get("order_as"):
         place = {label: at for at, label in enumerate(read_view(order).labels)}

@@ -5,8 +5,6 @@ known defect: sides are kept, and regions lie where the map's cells do. `recipes
 published ways.
 """
 
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +16,7 @@ from hirescam.anatomy import LABELS
 from hirescam.ct.prepare import Preparation
 from hirescam.errors import HirescamError
 from hirescam.models.architectures import ARCHITECTURES, Arguments
+from hirescam.parsing import parse_toml, read_json, read_toml
 from hirescam.regions.downsample import DOWNSAMPLINGS, Downsampling
 from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES
 
@@ -138,8 +137,7 @@ class TrainConfig(BaseModel):
         if not path.is_file():
             raise HirescamError(f"there is no file {path}: give a TOML file as in recipes/")
         try:
-            text = path.read_text(encoding="utf-8")
-            table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+            table = read_json(path) if path.suffix == ".json" else read_toml(path)
         except (OSError, ValueError) as error:
             raise HirescamError(
                 f"{path} is no config ({error}): give a TOML file such as those in recipes/"
@@ -157,8 +155,8 @@ def parse_changes(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise HirescamError(f"{pair!r} changes nothing: write key=value, as epochs=2")
         try:
-            changes[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = parse_toml(f"value = {value}")["value"]
+        except ValueError:
             changes[key.strip()] = value.strip()
     return changes
 

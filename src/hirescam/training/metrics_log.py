@@ -10,6 +10,7 @@ from typing import Any
 
 from hirescam.atomic import atomic_write
 from hirescam.errors import MissingPackageError
+from hirescam.parsing import parse_json
 
 Row = Mapping[str, Any]
 Write = Callable[[Row], None]
@@ -63,7 +64,7 @@ def _read(path: Path) -> Iterator[Row]:
     if path.exists():
         for line in path.read_text().splitlines(keepends=True):
             if line.endswith("\n"):
-                yield json.loads(line)
+                yield parse_json(line)
 
 
 def _line(row: Row) -> bytes:

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from hirescam.atomic import atomic_write
 from hirescam.errors import ReadError
+from hirescam.models.files import tensors_digest
+from hirescam.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def save_state(state: Mapping[str, Any], path: Path) -> Path:
     tensors: dict[str, Tensor] = {}
     outline = _outline(state, "", tensors)
     with atomic_write(path) as file:
-        file.write(save(tensors, metadata={"outline": json.dumps(outline)}))
+        about = {"outline": outline, "sha256": tensors_digest(tensors)}
+        file.write(save(tensors, metadata={"state": json.dumps(about)}))
     return path
 
 
@@ -54,12 +57,14 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            outline = json.loads(file.metadata()["outline"])
+            about = parse_json(file.metadata()["state"])
+        if about["sha256"] != tensors_digest(tensors):
+            raise ValueError("its tensors are not those that were written")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ReadError(
             f"{path.name} is no checkpoint of a training run ({error}): start the run anew"
         ) from error
-    return _filled(outline, tensors)
+    return _filled(about["outline"], tensors)
 
 
 def _outline(value: Any, name: str, tensors: dict[str, Tensor]) -> list[Any]:

@@ -1,6 +1,5 @@
 """Cases: the explained scans of a folder, and which of their files may be shown."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from hirescam.drawing.scene import (
 from hirescam.drawing.shrink import ORGAN_VOXELS, shrink
 from hirescam.errors import ReadError
 from hirescam.organs.files import read_organs
+from hirescam.parsing import read_json
 
 _SUMMARY = "summary.json"
 _LARGEST_JSON = 64 << 20  # bytes: far more than any summary, far less than memory
@@ -64,7 +64,7 @@ class Case:
                 method: {label: (file, offset) for label, file in of.items()}
                 for method, of in self.maps.items()
             },
-            words=json.loads(words.read_bytes()) if words.is_file() else None,
+            words=read_json(words) if words.is_file() else None,
         )
 
     @property
@@ -118,7 +118,7 @@ def _read_case(folder: Path) -> Case:
     if path.stat().st_size > _LARGEST_JSON:
         raise ReadError(f"{path} is larger than any summary: give a folder that we wrote")
     try:
-        summary = json.loads(path.read_bytes())
+        summary = read_json(path)
         labels = [finding["label"] for finding in summary["findings"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReadError(f"{path} is no summary: explain the scan again") from error

@@ -6,7 +6,6 @@ is added, and a row with `remove = true` takes ours away.
 """
 
 import hashlib
-import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -16,6 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hirescam.errors import HirescamError
+from hirescam.parsing import read_toml
 
 Phrases = tuple[str, ...]
 System = Literal["lung", "heart", "vessel", "mediastinum", "other"]
@@ -155,8 +155,8 @@ def _read(folder: Path | Traversable) -> dict[str, Table]:
         if not path.name.endswith(".toml"):
             continue
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            content = read_toml(path)
+        except ValueError as error:
             raise HirescamError(f"{path.name} is no TOML file ({error}): correct it") from None
         for table, rows in content.items():
             if table not in tables:

@@ -1,7 +1,6 @@
 """Vocabulary: rules, abnormalities and locations, read from TOML that a site may correct."""
 
 import hashlib
-import tomllib
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hirescam.errors import HirescamError
+from hirescam.parsing import read_toml
 from hirescam.reports.sarle.rules import Rule
 from hirescam.reports.sarle.terms import Entry
 
@@ -93,8 +93,8 @@ def _complaint(error: ValidationError, tables: dict[str, Any]) -> str:
 
 def _lay_over(tables: dict[str, Any], path: Path | Traversable) -> None:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = read_toml(path)
+    except ValueError as error:
         raise HirescamError(f"{path.name} is no TOML file: {error}") from None
     for table, rows in content.items():
         if table in _KEYS and not _are_rows(rows):

@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SCRIPT = Path("src/hirescam/drawing/browser/viewer.js")
+SCRIPT = Path("src/hirescam/summary/browser/viewer.js")
 LIMIT_S = 600
 
 

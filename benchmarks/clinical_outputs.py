@@ -24,7 +24,7 @@ from hirescam.ct.grid import Cells, cell_affine
 from hirescam.ct.prepare import Preparation, place
 from hirescam.explanation import Explanation, Provenance
 from hirescam.explanation.hiding import without_organ
-from hirescam.export.dicom.folder import write_dicom
+from hirescam.export.dicom.objects import write_dicom
 from hirescam.export.dicom.source import read_source
 from hirescam.methods.guarantee import Guarantee, Kind
 

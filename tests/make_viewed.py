@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from hirescam.drawing.report_words import report_words
-from hirescam.drawing.summary import write_summary
 from hirescam.organs.masks import OrganMasks
+from hirescam.summary.folder import write_summary
+from hirescam.summary.report_quotes import report_words
 from make import volume
 from make_explanation import CELLS, explanation
 

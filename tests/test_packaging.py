@@ -66,7 +66,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
 
 @pytest.mark.parametrize(
     "name",
-    ["py.typed", "__init__.pyi", "drawing/report.html.jinja", "drawing/summary.schema.json"],
+    ["py.typed", "__init__.pyi", "summary/report.html.jinja", "summary/summary.schema.json"],
 )
 def test_the_wheel_holds_what_is_not_python(wheel, name):
     assert PurePosixPath("hirescam", name) in wheel

@@ -2,7 +2,7 @@
 
 import { build } from "esbuild";
 
-const [out = "../src/hirescam/drawing/browser"] = process.argv.slice(2);
+const [out = "../src/hirescam/summary/browser"] = process.argv.slice(2);
 
 await build({
   entryPoints: { viewer: "src/main.js" },

@@ -6,7 +6,6 @@ from .ct.prepare import Preparation as Preparation
 from .ct.sandbox import read_volume_sandboxed as read_volume_sandboxed
 from .ct.volume import Volume as Volume
 from .ct.volume import reorient as reorient
-from .drawing.summary import write_summary as write_summary
 from .errors import HirescamError as HirescamError
 from .evaluation.run import evaluate as evaluate
 from .explanation import Explanation as Explanation
@@ -14,7 +13,7 @@ from .explanation import HiddenOrgan as HiddenOrgan
 from .explanation import OrganShares as OrganShares
 from .explanation import explain as explain
 from .explanation import hide_organ as hide_organ
-from .export.dicom.folder import write_dicom as write_dicom
+from .export.dicom.objects import write_dicom as write_dicom
 from .export.dicom.source import read_source as read_source
 from .methods.guarantee import Guarantee as Guarantee
 from .methods.guarantee import audit as audit
@@ -31,6 +30,7 @@ from .regions.allowed import allowed_regions as allowed_regions
 from .reports.label import label_reports as label_reports
 from .reports.table import LabelTable as LabelTable
 from .simulate.chest import simulate as simulate
+from .summary.folder import write_summary as write_summary
 from .training.config import TrainConfig as TrainConfig
 from .training.train import train as train
 

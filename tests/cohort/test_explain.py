@@ -15,12 +15,12 @@ from hirescam.anatomy import ORGANS
 from hirescam.cohort.explaining import explaining
 from hirescam.cohort.manifest import read_manifest, with_organs
 from hirescam.cohort.run import run_cohort
-from hirescam.drawing.record import summary_schema
 from hirescam.errors import TargetError
 from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.simulate.chest import simulate
+from hirescam.summary.folder import summary_schema
 from make_cohort import Here, contents
 from make_models import small_model
 from make_poison import HARMLESS, POISONS, unreadable

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import hirescam
-from hirescam.drawing.evidence import write_evidence
 from hirescam.errors import ReadError
 from hirescam.evaluation.alarms import label_table, outlier_table
 from hirescam.evaluation.evidence import Evidence, read_evidence
+from hirescam.figures.evidence_page import write_evidence
 from hirescam.models.files import new_model
 from make_cases import LABELS, PREPARATION, chest, organs
 

@@ -21,7 +21,7 @@ from hirescam.ct.files import read_volume
 from hirescam.ct.grid import Cells, cell_affine
 from hirescam.ct.volume import Volume
 from hirescam.errors import TargetError, WriteError
-from hirescam.export.dicom.folder import write_dicom, write_organ_segmentation
+from hirescam.export.dicom.objects import write_dicom, write_organ_segmentation
 from hirescam.export.dicom.source import read_source
 from hirescam.methods.guarantee import Guarantee, Kind
 from hirescam.organs.external import import_organs

@@ -3,9 +3,9 @@
 import pytest
 
 import hirescam
-from hirescam.drawing.evaluation import write_evaluation
-from hirescam.drawing.summary import write_summary
 from hirescam.evaluation.run import evaluate
+from hirescam.figures.evaluation_page import write_evaluation
+from hirescam.summary.folder import write_summary
 from hirescam.training.datasets.read import read_cases
 from hirescam.training.train import train
 from make_cases import SHAPE, chest, small_config, write_cases

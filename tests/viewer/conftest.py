@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hirescam.drawing.browser import is_built
+from hirescam.summary.browser import is_built
 from make_viewed import viewing, write_case
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hirescam
-from hirescam.drawing.summary import write_summary
+from hirescam.summary.folder import write_summary
 from make import shared_data
 from make_models import small_model
 from make_shown import SUMMARY, Shown

@@ -97,7 +97,7 @@ def test_a_wheel_from_the_source_archive_has_the_viewer_without_npm(tmp_path, ne
     assert not (source / "web" / "node_modules").exists()
     wheel = hatchling(source, tmp_path / "wheel", "wheel", PATH="")
     with zipfile.ZipFile(wheel) as packed:
-        assert "hirescam/drawing/browser/viewer.js" in packed.namelist()
+        assert "hirescam/summary/browser/viewer.js" in packed.namelist()
 
 
 def test_a_script_older_than_its_sources_is_told_where_npm_is_missing(tree, monkeypatch, capfd):

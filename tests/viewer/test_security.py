@@ -124,8 +124,8 @@ def test_only_the_files_of_a_case_are_given(address, folder, path):
 
 
 def test_a_summary_that_names_files_elsewhere_opens_none_of_them(folder, tmp_path):
-    from hirescam.viewer.app import _file
     from hirescam.viewer.cases import Case
+    from hirescam.viewer.server import _file
 
     (tmp_path / "secret").write_text("secret")
     home = tmp_path / "case"

@@ -20,8 +20,8 @@ def run(
 ) -> None:
     """Evidence by label, organ and slice, odd scans and alarms, on one page."""
     with counter() as show:
-        from hirescam.drawing.evidence import write_evidence
         from hirescam.evaluation.evidence import read_evidence
+        from hirescam.figures.evidence_page import write_evidence
 
         evidence = read_evidence(explained, on_progress=show)
         folder = write_evidence(evidence, out, overwrite=overwrite)

@@ -46,9 +46,9 @@ def explain_scan(
     with steps() as step:
         step("reading the scan")
         import hirescam
-        from hirescam.drawing.report_words import read_report, report_words
         from hirescam.explanation import hide_organ
         from hirescam.export.dicom.source import read_source
+        from hirescam.summary.report_quotes import read_report, report_words
 
         report = None if one.report is None else read_report(one.report)
         source = read_source(scan, series=series) if one.dicom else None

@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Write regions and name their folder."""
     with counter() as show:
-        from hirescam.drawing.regions import write_regions
+        from hirescam.figures.region_preview import write_regions
         from hirescam.training.config import TrainConfig, parse_changes
 
         config = TrainConfig.read(recipe, **parse_changes(set_ or []))

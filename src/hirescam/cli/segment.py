@@ -104,12 +104,12 @@ def _segment(
         masks = segment_organs(volume, method, observe=observe)
     save_organs(masks, job.out)
     if source is not None:
-        from hirescam.export.dicom.folder import write_organ_segmentation
+        from hirescam.export.dicom.objects import write_organ_segmentation
 
         path = json_beside(job.out).with_suffix(".dcm")
         write_organ_segmentation(masks, volume, source, path)
     if job.preview:
-        from hirescam.drawing.organs import write_preview
+        from hirescam.figures.organ_preview import write_preview
 
         write_preview(job.preview, volume, masks, kept)
     return organ_record(masks)

@@ -21,7 +21,7 @@ def run(
 ) -> None:
     """Serve the page to this machine alone until Ctrl-C."""
     from hirescam.viewer.cases import read_cases
-    from hirescam.viewer.serve import serve
+    from hirescam.viewer.server import serve
 
     def ready(address: str) -> None:
         print(f"{address}\nCtrl-C ends it.", flush=True)

@@ -11,11 +11,11 @@ import torch
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.truth import case_of, read_truth
 from hirescam.cohort.work import result_folder
-from hirescam.drawing.evaluation import write_evaluation
 from hirescam.errors import ReadError
 from hirescam.evaluation.localisation import chosen_thresholds
 from hirescam.evaluation.outcomes import Outcomes, joined, load_outcomes, save_outcomes
 from hirescam.evaluation.run import evaluate
+from hirescam.figures.evaluation_page import write_evaluation
 from hirescam.metrics.organ_iou import Definition
 from hirescam.models.files import Model, load_model
 from hirescam.regions.downsample import Downsampling

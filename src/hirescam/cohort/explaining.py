@@ -10,7 +10,6 @@ import torch
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.reading import STRICT, Reading
 from hirescam.ct.volume import Volume
-from hirescam.drawing.summary import write_summary
 from hirescam.errors import ModelError, TargetError
 from hirescam.explanation import Geometry, Method, explain, hide_organ
 from hirescam.models.accelerate import accelerate
@@ -18,6 +17,7 @@ from hirescam.models.files import Model, load_model
 from hirescam.organs.files import read_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
+from hirescam.summary.folder import write_summary
 
 
 @dataclass(frozen=True)

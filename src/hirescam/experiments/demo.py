@@ -16,8 +16,6 @@ from jaxtyping import Float32, Int16
 
 from hirescam.ct.prepare import Preparation, network_input, place
 from hirescam.ct.volume import Volume
-from hirescam.drawing.report_words import report_words
-from hirescam.drawing.summary import write_summary
 from hirescam.explanation import explain
 from hirescam.home import demo_model_path
 from hirescam.metrics.auroc import auroc
@@ -25,6 +23,8 @@ from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model, new_model, save_model
 from hirescam.organs.segment import segment_organs
 from hirescam.simulate.chest import SIMULATED_LABELS, simulate
+from hirescam.summary.folder import write_summary
+from hirescam.summary.report_quotes import report_words
 from hirescam.training.fit import Scan, fit
 from hirescam.training.initialise import initialise
 

@@ -12,8 +12,6 @@ import numpy as np
 from jaxtyping import Bool
 from matplotlib.ticker import MaxNLocator
 
-from hirescam.drawing.charts import COLOURS
-from hirescam.drawing.figure import ONE_COLUMN_MM, printed, where_drawn
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values, overall
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row, interval_columns
@@ -21,6 +19,8 @@ from hirescam.experiments.axialnets import MASK, axialnet_config
 from hirescam.experiments.epochs import Epoch, epochs
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
+from hirescam.figures.charts import COLOURS
+from hirescam.figures.output import ONE_COLUMN_MM, printed, where_drawn
 from hirescam.training.prepared import OnProgress
 
 FULL, QUICK = Scale(500, 8, (0,), further=8), Scale(60, 2, (0,), further=1)

@@ -13,16 +13,6 @@ import numpy as np
 from jaxtyping import Bool
 from matplotlib.axes import Axes
 
-from hirescam.drawing.figure import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
-from hirescam.drawing.place_bar import place_bar, place_legend
-from hirescam.drawing.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
-)
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns, share
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
@@ -31,6 +21,16 @@ from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
+from hirescam.figures.charts import place_bar, place_legend
+from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
+from hirescam.figures.scan_panel import (
+    HEIGHT_OF_WIDTH,
+    colour_bar,
+    draw_map,
+    note,
+    scene,
+    strongest_slice,
+)
 from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.delong import Interval
 from hirescam.training.datasets.cases import Case

@@ -9,15 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hirescam.drawing.figure import TWO_COLUMNS_MM, printed, readable, where_drawn
-from hirescam.drawing.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
-)
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
 from hirescam.experiments.evidence import organs_for
@@ -25,6 +16,15 @@ from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import Pair, pairs
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
+from hirescam.figures.output import TWO_COLUMNS_MM, printed, readable, where_drawn
+from hirescam.figures.scan_panel import (
+    HEIGHT_OF_WIDTH,
+    colour_bar,
+    draw_map,
+    note,
+    scene,
+    strongest_slice,
+)
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 

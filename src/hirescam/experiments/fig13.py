@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from hirescam.drawing.figure import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.slices import slice_table
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import MASK, axialnet
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table, write_table
+from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
 from hirescam.training.prepared import OnProgress
 
 FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)

@@ -16,15 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from scipy.stats import spearmanr
 
-from hirescam.drawing.figure import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
-from hirescam.drawing.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
-)
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import CLASS, MASK, AxialNet, axialnet
@@ -34,6 +25,15 @@ from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import some_scans
 from hirescam.experiments.study import Scale, Study, study
 from hirescam.experiments.tables import Table
+from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
+from hirescam.figures.scan_panel import (
+    HEIGHT_OF_WIDTH,
+    colour_bar,
+    draw_map,
+    note,
+    scene,
+    strongest_slice,
+)
 from hirescam.metrics.auroc import auroc
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress

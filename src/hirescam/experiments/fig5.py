@@ -11,16 +11,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from hirescam.drawing.figure import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
-from hirescam.drawing.place_bar import place_bar, place_legend
-from hirescam.drawing.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
-)
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
@@ -29,6 +19,16 @@ from hirescam.experiments.looking import METHOD_NAMES, look
 from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table, write_table
+from hirescam.figures.charts import place_bar, place_legend
+from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
+from hirescam.figures.scan_panel import (
+    HEIGHT_OF_WIDTH,
+    colour_bar,
+    draw_map,
+    note,
+    scene,
+    strongest_slice,
+)
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 

@@ -12,12 +12,12 @@ from jaxtyping import UInt8
 
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import reorient
-from hirescam.drawing.figure import TWO_COLUMNS_MM, headed, printed, where_drawn
-from hirescam.drawing.solid import lung_solid, solid
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.picks import some_scans
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
+from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, where_drawn
+from hirescam.figures.render3d import lung_solid, solid
 from hirescam.organs.segment import segment_organs
 from hirescam.organs.steps import Mask, keep_steps
 from hirescam.training.datasets.cases import Case

@@ -16,13 +16,13 @@ from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import reorient
-from hirescam.drawing.figure import TWO_COLUMNS_MM, printed, where_drawn
-from hirescam.drawing.solid import lung_solid
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.looking import organs_of
 from hirescam.experiments.picks import some_scans
 from hirescam.experiments.study import Scale, study
 from hirescam.experiments.tables import Table
+from hirescam.figures.output import TWO_COLUMNS_MM, printed, where_drawn
+from hirescam.figures.render3d import lung_solid
 from hirescam.organs.masks import Verdict
 from hirescam.organs.segment import segment_organs
 from hirescam.training.datasets.cases import Case

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hirescam.drawing.figure import TWO_COLUMNS_MM, headed, printed
-from hirescam.drawing.scan_panel import (
+from hirescam.experiments.evidence import organs_for
+from hirescam.experiments.looking import look
+from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed
+from hirescam.figures.scan_panel import (
     Scene,
     colour_bar,
     draw_map,
     scene,
 )
-from hirescam.experiments.evidence import organs_for
-from hirescam.experiments.looking import look
 from hirescam.models.files import Model
 from hirescam.training.datasets.cases import Case
 

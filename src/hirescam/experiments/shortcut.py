@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from hirescam.drawing.figure import where_drawn
 from hirescam.evaluation.localisation import evidence_outside
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.run import evaluate
@@ -30,6 +29,7 @@ from hirescam.experiments.marker_maps import draw_marker_maps
 from hirescam.experiments.runs import trained
 from hirescam.experiments.study import STRONG, going_on
 from hirescam.experiments.tables import Table
+from hirescam.figures.output import where_drawn
 from hirescam.metrics.auroc import auroc
 from hirescam.models.files import Model
 from hirescam.simulate.planting import Planting

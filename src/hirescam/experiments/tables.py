@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hirescam.atomic import atomic_write
-from hirescam.drawing.numbers import number
-from hirescam.drawing.rows import write_csv
 from hirescam.evaluation.tables import Row, columns
+from hirescam.figures.output import write_csv
+from hirescam.summary.templates import number
 
 _STYLE = (
     "body{max-width:62rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}"

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from hirescam.drawing.figure import where_drawn
 from hirescam.experiments.tables import Table, write_table
 from hirescam.experiments.voc_networks import PLACES, Scale, Subject, subjects
+from hirescam.figures.output import where_drawn
 from hirescam.images.figures import Example, draw_epochs, draw_gallery
 from hirescam.images.fit import History, fit
 from hirescam.images.iou import WHAT_AN_IOU_SAYS

@@ -104,11 +104,11 @@ class Explanation:
 
     def show(self, label: str) -> Any:
         """A viewer of the scan with the map of `label`, for a notebook; needs ipyniivue."""
-        from hirescam.drawing.notebook import show  # it lies above, and is rarely wanted
+        from hirescam.summary.notebook import show  # it lies above, and is rarely wanted
 
         return show(self, label)
 
     def _repr_html_(self) -> str:
-        from hirescam.drawing.notebook import as_html
+        from hirescam.summary.notebook import as_html
 
         return as_html(self)

@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float, UInt8
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from hirescam.drawing.colours import Scale, blend
-from hirescam.drawing.figure import TWO_COLUMNS_MM, printed
 from hirescam.evaluation.tables import Row
+from hirescam.figures.output import TWO_COLUMNS_MM, printed
 from hirescam.images.tables import COUNTS
+from hirescam.summary.colours import Scale, blend
 
 _MAP_MM = 27.0
 METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}

@@ -6,19 +6,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hirescam.drawing.scene import (
+from hirescam.errors import ReadError
+from hirescam.organs.files import read_organs
+from hirescam.parsing import read_json
+from hirescam.summary.viewer_data import (
     MAPS_FOLDERS,
+    ORGAN_VOXELS,
     ORGANS_VIEW,
     REPORT_WORDS,
     SCAN_FILE,
     Stored,
     scene,
+    shrink,
     stored_nifti,
 )
-from hirescam.drawing.shrink import ORGAN_VOXELS, shrink
-from hirescam.errors import ReadError
-from hirescam.organs.files import read_organs
-from hirescam.parsing import read_json
 
 _SUMMARY = "summary.json"
 _LARGEST_JSON = 64 << 20  # bytes: far more than any summary, far less than memory

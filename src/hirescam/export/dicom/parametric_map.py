@@ -14,9 +14,14 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
 from hirescam.explanation import Explanation
-from hirescam.export.dicom.codes import MAP_CODES, concept
-from hirescam.export.dicom.equipment import Place, device, parameters
-from hirescam.export.dicom.grid import on_grid_of
+from hirescam.export.dicom.codes import (
+    MAP_CODES,
+    Place,
+    concept,
+    device,
+    on_grid_of,
+    parameters,
+)
 from hirescam.export.dicom.source import SourceSeries
 
 LOGIT = CodedConcept("{logit}", "UCUM", "logit")

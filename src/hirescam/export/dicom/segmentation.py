@@ -14,9 +14,19 @@ from jaxtyping import Bool
 
 from hirescam.ct.volume import Volume
 from hirescam.explanation import Explanation
-from hirescam.export.dicom.codes import ORGAN, REGION, SELECTED, concept, organ_code, own_code
-from hirescam.export.dicom.equipment import Place, algorithm, device, segmenter
-from hirescam.export.dicom.grid import on_grid_of
+from hirescam.export.dicom.codes import (
+    ORGAN,
+    REGION,
+    SELECTED,
+    Place,
+    algorithm,
+    concept,
+    device,
+    on_grid_of,
+    organ_code,
+    own_code,
+    segmenter,
+)
 from hirescam.export.dicom.source import SourceSeries
 from hirescam.organs.masks import OrganMasks
 from hirescam.regions.allowed import organs_of

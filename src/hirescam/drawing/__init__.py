@@ -1,1 +1,0 @@
-"""An explanation as pictures and pages."""

@@ -1,0 +1,1 @@
+"""An explanation as pictures, pages and numbers in a folder."""

@@ -1,0 +1,252 @@
+"""Summary folder: an explanation as files that people and programs can read.
+
+`summary.json` holds the numbers, and `summary.schema.json` describes it; report.html, pictures/
+and maps/ stand beside it.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hirescam.atomic import atomic_folder
+from hirescam.explanation import Explanation, HiddenOrgan, OrganShares
+from hirescam.export.dicom.objects import write_dicom
+from hirescam.export.dicom.source import SourceSeries
+from hirescam.export.nifti import write_map_nifti
+from hirescam.organs.files import organ_record, save_organs
+from hirescam.organs.masks import OrganMasks
+from hirescam.summary.colours import UNIT, Scale, shared_scale
+from hirescam.summary.findings import DISCLAIMER, Finding, findings
+from hirescam.summary.page import Pictures, data_uri
+from hirescam.summary.pictures import build_stage, montage
+from hirescam.summary.viewer_data import Words, living_page, write_living
+
+SCHEMA_VERSION = "1.2"
+
+
+def summary_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) that every `summary.json` keeps."""
+    text = files(__package__).joinpath("summary.schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def record(
+    found: Explanation,
+    rows: Sequence[Finding],
+    scale: Scale,
+    names: Mapping[str, Mapping[str, str]],
+    *,
+    organs: OrganMasks | None = None,
+    shares: OrganShares | None = None,
+    hidden: Sequence[HiddenOrgan] = (),
+) -> dict[str, Any]:
+    """All numbers of a summary; `names` gives the files written for each label."""
+    made_by = asdict(found.provenance)
+    versions = {name: made_by.pop(name) for name in ("hirescam", "torch")}
+    scan_sha256 = made_by.pop("scan_sha256")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "disclaimer": DISCLAIMER,
+        "versions": versions,
+        "provenance": made_by,
+        "scan": {
+            "shape": list(found.scan.shape),
+            "spacing_mm": list(found.scan.spacing_mm),
+            "orientation": found.scan.orientation,
+            "sha256": scan_sha256,
+            "repairs": list(found.scan.repairs),
+        },
+        "map_grid": {
+            "shape": list(found.raw_maps.shape[1:]),
+            "affine": found.affine.tolist(),
+            "unit": UNIT,
+        },
+        "colour_limit": scale.limit,
+        "organs": masks_record(organs, shares),
+        "findings": [
+            _of_one(row, found.provenance.method)
+            | {
+                "organs": shares_record(shares, row.label),
+                "hidden_organs": hidden_record(hidden, row.label),
+                "files": dict(names[row.label]),
+            }
+            for row in rows
+        ],
+    }
+
+
+def _of_one(row: Finding, method: str) -> dict[str, Any]:
+    verdict = row.guarantee
+    return {
+        "label": row.label,
+        "probability": row.probability,
+        "score": row.score,
+        "offset": row.offset,
+        "map_sum": row.map_sum,
+        "positive_evidence": row.positive,
+        "negative_evidence": row.negative,
+        "peak": {
+            "value": row.peak.value,
+            "cell": list(row.peak.cell),
+            "patient_mm": list(row.peak.patient_mm),
+        },
+        "slice_scores": None if row.slice_scores is None else row.slice_scores.tolist(),
+        "guarantee": {
+            "kind": verdict.kind.name.lower(),
+            "gap": verdict.gap if math.isfinite(verdict.gap) else None,
+            "probes": verdict.probes,
+            "holds_for_method": verdict.holds_for(method),
+            "sentence": verdict.sentence(method),
+        },
+    }
+
+
+ORGANS_FILE = "organs.nii.gz"
+
+
+def masks_record(
+    organs: OrganMasks | None, shares: OrganShares | None
+) -> dict[str, Any] | None:
+    """The masks: their file, how they were made, how far each is trusted, how much was seen.
+
+    `map_volume` is the share of each place that evidence spread evenly would have.
+    """
+    if organs is None or shares is None:
+        return None
+    told = organ_record(organs)
+    return {
+        "file": ORGANS_FILE,
+        "method": told["method"],
+        "masks": {
+            organ: {
+                **{key: facts[key] for key in ("code", "volume_ml", "trusted", "heuristic")},
+                "reasons": facts["reasons"],
+                "seen": shares.seen[organ],
+            }
+            for organ, facts in told["organs"].items()
+        },
+        "map_volume": dict(shares.volume),
+    }
+
+
+def shares_record(shares: OrganShares | None, label: str) -> dict[str, Any] | None:
+    """One label's evidence by place, and the sentence that tells it."""
+    if shares is None:
+        return None
+    return {
+        "sentence": shares.sentence(label),
+        "positive": shares.positive(label),
+        "negative": shares.negative(label),
+    }
+
+
+def hidden_record(hidden: Sequence[HiddenOrgan], label: str) -> list[dict[str, Any]]:
+    """What hiding each organ did to one label."""
+    rows = [(each, each.labels.index(label)) for each in hidden]
+    return [
+        {
+            "organ": each.organ,
+            "score": float(each.after[row]),
+            "drop": float(each.drops[row]),
+            "foretold_drop": float(each.foretold[row]),
+            "agreement": each.agreement(label).name.lower(),
+            "sentence": each.sentence(label),
+        }
+        for each, row in rows
+    ]
+
+
+Files = dict[str, str]
+"""The files of one finding by kind, relative to the folder."""
+
+
+def write_summary(
+    found: Explanation,
+    out: Path | str,
+    *,
+    on_scan: bool = False,
+    overwrite: bool = False,
+    labels: Sequence[str] | None = None,
+    pages: bool = True,
+    organs: OrganMasks | None = None,
+    hidden: Sequence[HiddenOrgan] = (),
+    dicom: SourceSeries | None = None,
+    words: Words | None = None,
+) -> Path:
+    """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
+
+    The folder appears whole or not at all; `overwrite` replaces an older summary once the new
+    one is complete, and what the user had put into it stays. `on_scan` adds every map on the
+    scan's own grid, for looking. `labels` chooses which findings are written; the colours'
+    scale is that of all labels either way. Without `pages` there is no report.html, no picture
+    and no scan for `hirescam view`: numbers and maps, for programs. `words` are a report's
+    about each label, as `report_words` finds them, and are quoted in the pages.
+    `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
+    `hidden` adds what hiding some of them did. `dicom`, the series that was explained, adds
+    dicom/ with objects that name its patient; nothing else in the folder does.
+
+    Raises `WriteError` if the disk refuses or `out` may not be replaced, `TargetError` for an
+    unknown label.
+    """
+    rows = findings(found, labels)
+    scale = shared_scale(found.raw_maps)
+    shares = None if organs is None else found.by_organ(organs)
+    names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
+    with atomic_folder(Path(out), "summary", overwrite=overwrite) as folder:
+        _write_maps(found, rows, names, folder)
+        told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
+        if pages:
+            write_living(found, names, words, folder)
+            pictures = _write_pictures(found, rows, scale, names, folder)
+            text = living_page(told, found, rows, scale, pictures, organs, words)
+            (folder / "report.html").write_text(text, encoding="utf-8")
+        if organs is not None:
+            save_organs(organs, folder / ORGANS_FILE)
+        if dicom is not None:
+            write_dicom(found, dicom, folder / "dicom", organs=organs, labels=labels)
+        numbers = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / "summary.json").write_text(numbers + "\n", encoding="utf-8")
+    return Path(out)
+
+
+def _write_maps(
+    found: Explanation, rows: Sequence[Finding], names: Mapping[str, Files], folder: Path
+) -> None:
+    for row in rows:
+        name = names[row.label]
+        write_map_nifti(folder / name["map"], row.values, found.affine)
+        if "map_on_scan" in name:
+            write_map_nifti(
+                folder / name["map_on_scan"], found.on_scan(row.label), found.scan.affine
+            )
+
+
+def _write_pictures(
+    found: Explanation,
+    rows: Sequence[Finding],
+    scale: Scale,
+    names: Mapping[str, Files],
+    folder: Path,
+) -> Pictures:
+    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
+    pictures = {}
+    (folder / "pictures").mkdir()
+    for row in rows:
+        picture = montage(row, stage, found.affine, scale)
+        picture.save(folder / names[row.label]["picture"], compress_level=3)
+        pictures[row.label] = data_uri(picture), picture.size
+    return pictures
+
+
+def _files(row: Finding, *, pages: bool, on_scan: bool) -> Files:
+    """Where each file of a finding lies in the folder."""
+    written = {
+        "picture": (pages, f"pictures/{row.stem}.png"),
+        "map": (True, f"maps/{row.stem}.nii.gz"),
+        "map_on_scan": (on_scan, f"maps_on_scan/{row.stem}.nii.gz"),
+    }
+    return {kind: name for kind, (is_written, name) in written.items() if is_written}

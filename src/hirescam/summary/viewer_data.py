@@ -1,0 +1,272 @@
+"""Viewer data: what the viewer reads besides numbers, in the folder and in one file."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+import nibabel as nib
+import numpy as np
+from jaxtyping import Float32, Float64, Int16, Shaped
+
+from hirescam.ct.volume import Volume
+from hirescam.ct.write import write_nifti
+from hirescam.explanation import Explanation
+from hirescam.export.nifti import write_map_nifti
+from hirescam.organs.masks import OrganMasks
+from hirescam.regions.allowed import organs_of
+from hirescam.summary import browser
+from hirescam.summary.colours import LOWERED, MOST_OPAQUE, RAISED, Scale, window_hu
+from hirescam.summary.findings import Finding
+from hirescam.summary.page import Pictures, page
+
+ORGAN_VOXELS = 5_000_000
+"""About 2 mm for a chest: finer than outlines need."""
+
+
+def shrink(
+    voxels: Shaped[np.ndarray, "slice row column"],
+    affine: Float64[np.ndarray, "4 4"],
+    most: int,
+    *,
+    mean: bool = True,
+) -> tuple[
+    Shaped[np.ndarray, "fewer_slice fewer_row fewer_column"], Float64[np.ndarray, "4 4"]
+]:
+    """At most `most` voxels, each the mean over a block of old ones, nearly a cube.
+
+    Without `mean` each is the one at its block's middle, for codes that never mix.
+    """
+    factors = _factors(voxels.shape, np.linalg.norm(affine[:3, :3], axis=0), most)
+    sizes = [size // factor for size, factor in zip(voxels.shape, factors, strict=True)]
+    whole = tuple(slice(size * factor) for size, factor in zip(sizes, factors, strict=True))
+    blocks = voxels[whole].reshape(*chain(*zip(sizes, factors, strict=True)))
+    if mean:
+        small = np.rint(blocks.mean(axis=(1, 3, 5), dtype=np.float32)).astype(voxels.dtype)
+        middle = (np.array(factors) - 1) / 2
+    else:
+        middle = np.array(factors) // 2
+        small = blocks[:, middle[0], :, middle[1], :, middle[2]]
+    moved = affine.copy()
+    moved[:3, :3] *= factors
+    moved[:3, 3] += affine[:3, :3] @ middle
+    return np.ascontiguousarray(small), moved
+
+
+def _factors(
+    shape: tuple[int, ...], spacing_mm: Float64[np.ndarray, "3"], most: int
+) -> tuple[int, int, int]:
+    """Voxels of a block along each axis: the finest axis is thinned first."""
+    factors = np.ones(3, int)
+    while np.prod(np.array(shape) // factors) > most:
+        can = np.where(np.array(shape) // (factors + 1) > 0, spacing_mm * factors, np.inf)
+        factors[can.argmin()] += 1
+    first, second, third = factors.tolist()
+    return first, second, third
+
+
+SCAN_FILE = "scan.nii.gz"
+MAPS_FOLDERS = {"hirescam": "maps_hirescam", "gradcam": "maps_gradcam"}
+REPORT_WORDS = "report.json"
+ORGANS_VIEW = "organs"
+
+WINDOWS_HU = {
+    "lung": (-1350.0, 150.0),
+    "mediastinum": (-160.0, 240.0),
+    "bone": (-450.0, 1050.0),
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A grid's numbers within a file, in C order; `affine` leads from their index to RAS mm."""
+
+    file: str
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+    affine: list[list[float]]
+
+    @classmethod
+    def whole(
+        cls,
+        file: str,
+        values: Shaped[np.ndarray, "slice row column"],
+        affine: Float64[np.ndarray, "4 4"],
+    ) -> "Stored":
+        """A grid whose numbers fill a file."""
+        return cls(file, 0, str(values.dtype), values.shape, affine.tolist())
+
+
+def stored_nifti(path: Path, file: str) -> Stored:
+    """Where the numbers lie in a NIfTI file whose axes are column, row, slice, as we write."""
+    image = nib.Nifti1Image.from_filename(path)
+    return Stored(
+        file=file,
+        offset=int(cast(nib.arrayproxy.ArrayProxy, image.dataobj).offset),
+        dtype=str(image.get_data_dtype()),
+        shape=image.shape[::-1],
+        affine=image.affine[:, [2, 1, 0, 3]].tolist(),
+    )
+
+
+def scene(
+    summary: Mapping[str, Any],
+    *,
+    scan: Stored,
+    organs: Stored | None,
+    maps: Mapping[str, Mapping[str, tuple[str, int]]],
+    words: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The scene of a `summary.json`; `maps` gives file and offset by method and label.
+
+    `words` are a report's own about each label, where there is a report.
+    """
+    labels = [finding["label"] for finding in summary["findings"]]
+    grid = summary["map_grid"]
+    return {
+        "scan": asdict(scan),
+        "organs": organs and asdict(organs) | {"names": _names(summary)},
+        "map_grid": {"shape": grid["shape"], "affine": grid["affine"], "dtype": "float32"},
+        "maps": {
+            method: {label: {"file": file, "offset": at} for label, (file, at) in of.items()}
+            for method, of in maps.items()
+        },
+        "windows_hu": WINDOWS_HU,
+        "window_of": {label: _window(label) for label in labels},
+        "colours": {
+            "raised": RAISED.tolist(),
+            "lowered": LOWERED.tolist(),
+            "most_opaque": MOST_OPAQUE,
+        },
+        "allowed": {label: organs_of(label) for label in labels},
+        "words": words,
+    }
+
+
+def _window(label: str) -> str:
+    """The preset that shows what the static pictures show."""
+    return next(name for name, hu in WINDOWS_HU.items() if hu == window_hu(label))
+
+
+def _names(summary: Mapping[str, Any]) -> dict[int, str]:
+    """The organ behind each code of the masks."""
+    return {facts["code"]: organ for organ, facts in summary["organs"]["masks"].items()}
+
+
+Words = Mapping[str, Sequence[Mapping[str, str]]]
+
+MOST_BYTES = 25_000_000
+"""Of a report.html: what mail still takes."""
+_SCAN_VOXELS = (5_000_000, 2_500_000, 1_200_000, 600_000)  # the first that fits
+_SCAN = "scan"
+_TAGS = 4096  # bytes around the files, at most
+
+
+def write_living(
+    found: Explanation,
+    files: Mapping[str, Mapping[str, str]],
+    words: Words | None,
+    folder: Path,
+) -> None:
+    """Write what `hirescam view` reads besides: the scan as the network saw it, other maps.
+
+    `files` names each label's map. `words` of the report are written where they were asked for.
+    """
+    scan = found.placed
+    write_nifti(folder / SCAN_FILE, _rounded(scan), scan.affine, description="hirescam scan")
+    for method, maps in found.beside.items():
+        for label, named in files.items():
+            path = folder / MAPS_FOLDERS[method] / Path(named["map"]).name
+            write_map_nifti(path, maps[found.labels.index(label)], found.affine)
+    if words is not None:
+        (folder / REPORT_WORDS).write_text(
+            json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def living_page(
+    summary: Mapping[str, Any],
+    found: Explanation,
+    rows: Sequence[Finding],
+    scale: Scale,
+    pictures: Pictures,
+    masks: OrganMasks | None,
+    words: Words | None,
+) -> str:
+    """The report with its viewer inside; without, if that was never built or cannot fit."""
+    told = {row["label"]: row["organs"] for row in summary["findings"]}
+    places = {label: organs["sentence"] for label, organs in told.items() if organs}
+    plain = page(found, rows, scale, pictures, places=places)
+    if not browser.is_built():
+        return plain
+    frame = browser.script() + browser.style() + browser.shell()
+    room = MOST_BYTES - len(plain.encode()) - len(frame.encode()) - _TAGS
+    files = inline_living(summary, found, rows, masks, words, most_bytes=room)
+    return page(found, rows, scale, pictures, files, places=places) if files else plain
+
+
+def inline_living(
+    summary: Mapping[str, Any],
+    found: Explanation,
+    rows: Sequence[Finding],
+    organs: OrganMasks | None,
+    words: Words | None,
+    *,
+    most_bytes: int,
+) -> dict[str, str]:
+    """What the viewer reads, by name, as text: with a thinned scan that fits, or none."""
+    files = {"summary.json": json.dumps(summary, ensure_ascii=False, allow_nan=False)}
+    chosen = [found.labels.index(row.label) for row in rows]
+    maps = {found.provenance.method: found.raw_maps} | dict(found.beside)
+    for method, values in maps.items():
+        files[_maps_file(method)] = _packed(values[chosen])
+    stored_organs = None
+    if organs is not None:
+        codes, affine = shrink(organs.codes, organs.affine, ORGAN_VOXELS, mean=False)
+        stored_organs = Stored.whole(ORGANS_VIEW, codes, affine)
+        files[ORGANS_VIEW] = _packed(codes)
+    voxels = _rounded(found.placed)
+    for most in _SCAN_VOXELS:
+        small, affine = shrink(voxels, found.placed.affine, most)
+        files[_SCAN] = _packed(small)
+        told = scene(
+            summary,
+            scan=Stored.whole(_SCAN, small, affine),
+            organs=stored_organs,
+            maps={method: _offsets(rows, values, method) for method, values in maps.items()},
+            words=words,
+        )
+        files["scene.json"] = json.dumps(told, ensure_ascii=False)
+        if sum(map(len, files.values())) <= most_bytes:
+            return files
+    return {}
+
+
+def _maps_file(method: str) -> str:
+    return f"maps-{method}"
+
+
+def _offsets(
+    rows: Sequence[Finding], values: Float32[np.ndarray, "label slice row column"], method: str
+) -> dict[str, tuple[str, int]]:
+    one = values[0].nbytes
+    return {row.label: (_maps_file(method), at * one) for at, row in enumerate(rows)}
+
+
+def _rounded(scan: Volume) -> Int16[np.ndarray, "slice row column"]:
+    """Whole Hounsfield units: all that a picture shows, and half the bytes."""
+    if scan.voxels.dtype == np.int16:
+        return scan.voxels
+    limits = np.iinfo(np.int16)
+    return np.rint(scan.voxels).clip(limits.min, limits.max).astype(np.int16)
+
+
+def _packed(values: Shaped[np.ndarray, "..."]) -> str:
+    """Base64 of gzip, as a browser unpacks it; the same values give the same text."""
+    little = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    return base64.b64encode(gzip.compress(little.data, 6, mtime=0)).decode()

@@ -10,11 +10,14 @@ import pytest
 
 from hirescam import atomic
 from hirescam.atomic import (
+    LOCK,
     MARK,
     atomic_folder,
     atomic_write,
     claim_folder,
     folder_kind,
+    only_writer,
+    refuse_overwriting,
     remove_abandoned,
 )
 from hirescam.errors import WriteError
@@ -330,3 +333,53 @@ def test_a_folder_of_a_version_without_marks_is_known_by_its_files(tmp_path):
         claim_folder(tmp_path, "training run", older=("config.json", "made_with.json"))
     (tmp_path / "made_with.json").write_text("{}")
     assert claim_folder(tmp_path, "training run", older=("config.json", "made_with.json"))
+
+
+# --- one writer -----------------------------------------------------------------------------
+
+
+@posix
+def test_there_is_one_writer_at_a_time_and_a_kill_frees_the_place(tmp_path):
+    code = "import os, sys, signal; from pathlib import Path; from hirescam.atomic import *\n"
+    code += "with only_writer(Path(sys.argv[1]), 'x'): print(1, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, tmp_path]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as other:
+        other.stdout.readline()
+        refused = pytest.raises(WriteError, match="another process is at work on the run")
+        with refused, only_writer(tmp_path, "run"):
+            pass
+        other.kill()
+    with only_writer(tmp_path, "run"):
+        assert names(tmp_path) == [LOCK]
+
+
+def test_a_file_system_without_locks_is_refused_unless_there_is_one_writer(
+    tmp_path, monkeypatch
+):
+    def no_locks(file, how):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(atomic, "flock", no_locks)
+    refused = pytest.raises(WriteError, match=r"no locks .* HIRESCAM_SINGLE_WRITER=1")
+    with refused, only_writer(tmp_path, "run"):
+        pass
+    monkeypatch.setenv("HIRESCAM_SINGLE_WRITER", "1")
+    with only_writer(tmp_path, "run"):
+        assert names(tmp_path) == [LOCK]
+
+
+# --- files that the user names --------------------------------------------------------------
+
+
+def test_a_file_of_somebody_else_and_an_input_are_not_overwritten(tmp_path):
+    path, link = tmp_path / "labels.csv", tmp_path / "link.csv"
+    refuse_overwriting(path, ours=False)
+    path.write_text("x")
+    link.symlink_to(path)
+    with pytest.raises(WriteError, match="did not write it"):
+        refuse_overwriting(path, ours=False)
+    refuse_overwriting(path, ours=True)
+    with pytest.raises(WriteError, match="is what is read"):
+        refuse_overwriting(link, ours=True, inputs=(path,))

@@ -5,6 +5,7 @@ files in it are ours. All else that lies there is the user's and outlives every 
 """
 
 import ctypes
+import errno
 import gzip
 import json
 import os
@@ -21,11 +22,11 @@ from typing import IO, Any, cast
 from hirescam.errors import WriteError
 
 try:
-    from fcntl import LOCK_EX, LOCK_NB, flock
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 except ImportError:  # Windows
     flock = None  # type: ignore[assignment]
 
-MARK = ".hirescam.json"
+MARK, LOCK = ".hirescam.json", ".hirescam.lock"
 _HIDDEN_FOLDER = re.compile(r"\..+\.[0-9a-f]{8}\.(part|old)")
 _HIDDEN_FILE = re.compile(r"\..+\.hirescam-part")
 _MARK_BYTES = 64 << 20
@@ -99,6 +100,61 @@ def _locked_file(path: Path) -> Iterator[bool]:
         yield alone
     finally:
         os.close(handle)
+
+
+def refuse_overwriting(path: Path, *, ours: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raise `WriteError` if a file is at `path` that we did not write, or that is an input."""
+    for each in inputs:
+        if path.exists() and each.exists() and path.samefile(each):
+            raise WriteError(f"{path} is what is read: give another name as --out")
+    if os.path.lexists(path) and not ours:
+        raise WriteError(
+            f"{path} is there and hirescam did not write it: choose another name, or move it"
+        )
+
+
+# --- locks ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def only_writer(folder: Path, what: str) -> Iterator[None]:
+    """Be the only process that writes to `folder`, for as long as the block runs.
+
+    The lock ends with its process, however that ends. Raises `WriteError` if another one has
+    it, or if the file system knows no locks, unless HIRESCAM_SINGLE_WRITER=1 states that no two
+    processes are ever started on the same folder.
+    """
+    with (folder / LOCK).open("ab") as file:
+        if not lock_file(file, folder, shared=False):
+            raise WriteError(
+                f"another process is at work on the {what} in {folder}: wait for it, or "
+                f"choose another folder"
+            )
+        yield
+
+
+def lock_file(file: IO[bytes], folder: Path, *, shared: bool) -> bool:
+    """Lock an open file until it is closed; False if another process has a lock in the way."""
+    try:
+        if flock is not None:
+            flock(file, (LOCK_SH if shared else LOCK_EX) | LOCK_NB)
+        else:
+            import msvcrt  # Windows knows no shared locks there: every lock is alone
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if flock is None and error.errno in (errno.EACCES, errno.EDEADLOCK):
+            return False
+        if os.environ.get("HIRESCAM_SINGLE_WRITER") != "1":
+            raise WriteError(
+                f"the file system of {folder} has no locks ({error.strerror}), and two "
+                f"processes at once would harm each other's results: use another folder, or "
+                f"make sure that there is only one and set HIRESCAM_SINGLE_WRITER=1"
+            ) from error
+    return True
 
 
 # --- folders -------------------------------------------------------------------------------
@@ -295,7 +351,7 @@ def _retire(old: Path, new: Path) -> None:
     ours = set(mark["files"] or ()) if mark else set()
     for path in _walk(old):
         name = path.relative_to(old).as_posix()
-        if name == MARK:
+        if name in (MARK, LOCK):
             continue
         with suppress(OSError):
             if name in ours:
@@ -306,7 +362,8 @@ def _retire(old: Path, new: Path) -> None:
                 path.rename(place)
     for root, _, _ in os.walk(old, topdown=False):
         with suppress(OSError):  # something is left that we could not move
-            if Path(root) == old and [path.name for path in old.iterdir()] == [MARK]:
+            if Path(root) == old and {path.name for path in old.iterdir()} <= {MARK, LOCK}:
+                (old / LOCK).unlink(missing_ok=True)
                 (old / MARK).unlink()
             Path(root).rmdir()
 

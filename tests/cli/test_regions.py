@@ -8,6 +8,7 @@ from PIL import Image
 from typer import Typer
 from typer.testing import CliRunner
 
+from hirescam.atomic import MARK
 from hirescam.cli import regions
 from hirescam.regions.files import read_organs_on_map
 from make_cases import small_config, write_cases
@@ -30,7 +31,7 @@ def test_regions_of_every_scan_and_previews_of_some(folder):
     assert (done.exit_code, done.output) == (0, f"{out}\n")
     names = {path.name for path in out.iterdir()}
     scans = {f"scan-{number}.npy" for number in range(3)}
-    assert names == scans | {"regions.json", "scan-0.png"}
+    assert names == scans | {"regions.json", "scan-0.png", MARK}
     shape = tuple(json.loads((out / "regions.json").read_text())["map_shape"])
     organs = read_organs_on_map(out / "scan-2.npy", shape)
     assert organs.any(axis=(1, 2, 3)).all()

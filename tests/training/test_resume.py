@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from hirescam.atomic import MARK
+from hirescam.atomic import LOCK, MARK
 from hirescam.errors import ReadError, WriteError
 from hirescam.training import loop
 from hirescam.training.resume import Progress, load_state, save_state
@@ -80,7 +80,7 @@ def test_kills_at_random_moments_change_no_bit(table, undisturbed, processes):
         assert process.exitcode == -signal.SIGKILL
     train(small_config(table), out, resume=True)
     assert_same(out, whole)
-    assert [path.name for path in out.glob(".*")] == [MARK]
+    assert sorted(path.name for path in out.glob(".*")) == [MARK, LOCK]
 
 
 def test_a_run_stopped_within_an_epoch_goes_on_in_the_middle_of_it(table, undisturbed):
@@ -219,3 +219,16 @@ def test_one_flipped_bit_of_a_checkpoint_does_not_resume(table, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ReadError, match="not those that were written"):
         train(small_config(table, epochs=1), tmp_path / "run", resume=True)
+
+
+def test_a_second_run_on_the_same_folder_is_refused_while_one_is_at_work(table, tmp_path):
+    said = []
+
+    def begin_another(name, done, of):
+        if name == "scans of this epoch" and not said:
+            with pytest.raises(WriteError, match="another process is at work") as refused:
+                train(small_config(table, epochs=1), tmp_path / "run", resume=True)
+            said.append(refused)
+
+    train(small_config(table, epochs=1), tmp_path / "run", on_progress=begin_another)
+    assert said

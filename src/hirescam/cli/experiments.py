@@ -34,9 +34,11 @@ def run(
 ) -> None:
     """Do what is missing, and print the table."""
     with counter() as show:
+        from hirescam.atomic import claim_folder
         from hirescam.experiments.registry import experiment
         from hirescam.experiments.tables import as_markdown, write_table
 
+        claim_folder(out, "experiments")
         chosen = experiment(name.value)
         table = chosen.run(
             data or out / "data",

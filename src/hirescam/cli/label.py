@@ -111,9 +111,9 @@ def show(explanation: "ReportExplanation", profile: str, html: Path | None) -> N
     from rich.console import Console
 
     from hirescam.reports.explain import rendered
-    from hirescam.reports.page import page
+    from hirescam.reports.page import write_page
 
     Console().print(rendered(explanation))
     if html is not None:
-        html.write_text(page(explanation, profile=profile), encoding="utf-8")
+        write_page(explanation, html, profile=profile)
         print(html)

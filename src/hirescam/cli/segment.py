@@ -90,11 +90,22 @@ def _segment(
     source: "SourceSeries | None",
 ) -> dict[str, Any]:
     """Read, segment and write one scan; its record."""
+    from hirescam.atomic import refuse_overwriting
     from hirescam.organs.external import import_organs
-    from hirescam.organs.files import json_beside, organ_record, save_organs
+    from hirescam.organs.files import (
+        json_beside,
+        organ_record,
+        refuse_foreign_masks,
+        save_organs,
+    )
     from hirescam.organs.segment import segment_organs
     from hirescam.organs.steps import keep_steps
 
+    refuse_foreign_masks(job.out)
+    if job.preview and job.preview.exists():
+        from hirescam.figures.output import is_our_png
+
+        refuse_overwriting(job.preview, ours=is_our_png(job.preview))
     volume = read(job.scan)
     kept: dict[str, Any] = {}
     observe = keep_steps(kept) if job.preview else None

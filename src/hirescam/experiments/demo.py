@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int16
 
+from hirescam.atomic import claim_folder
 from hirescam.ct.prepare import Preparation, network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.explanation import explain
@@ -83,6 +84,7 @@ def run_demo(
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Demo:
     """Simulate, train, measure on held-out chests, explain some of them."""
+    claim_folder(out, "demo", older=("demo.model",))
     chests = simulated(training + held_out, seed, workers, on_progress)
     unseen = chests.part(slice(training, None))
     model = new_model(

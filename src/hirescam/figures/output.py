@@ -18,6 +18,7 @@ from hirescam.evaluation.tables import Row, columns
 ONE_COLUMN_MM, TWO_COLUMNS_MM = 89.0, 183.0
 RULE = "#777777"
 _MM_PER_INCH = 25.4
+_SOFTWARE = "hirescam"
 _WITHOUT_DATE: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None, "Creator": "hirescam", "Producer": None},
     "png": {"Software": None},
@@ -57,7 +58,13 @@ def where_drawn(name: str, *more: str) -> str:
 def write_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG; `WriteError` if the disk refuses."""
     with atomic_write(path) as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+        figure.savefig(file, format="png", metadata={"Software": _SOFTWARE})
+
+
+def is_our_png(path: Path) -> bool:
+    """Whether `write_png` wrote a picture."""
+    with path.open("rb") as file:
+        return _SOFTWARE.encode() in file.read(1000)
 
 
 def svg(figure: Figure) -> str:

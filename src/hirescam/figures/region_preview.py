@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from hirescam.anatomy import ORGANS
-from hirescam.atomic import atomic_write
+from hirescam.atomic import atomic_write, claim_folder
 from hirescam.ct.packed import read_packed
 from hirescam.figures.organ_preview import COLOURS, INK, PAPER, WINDOW_HU
 from hirescam.figures.output import write_png
@@ -43,6 +43,7 @@ def write_regions(
     In the folder `out`, <id>.npy holds the packed bits of `organ slice row column`,
     regions.json says of which organs, map and options, and <id>.png is a preview.
     """
+    claim_folder(out, "regions", older=("regions.json",))
     cases = read_cases(config)
     grid = assemble.grid(config, assemble.drawn_model(config, cases))
     every = [case for of_split in cases.splits.values() for case in of_split]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from hirescam import __version__
-from hirescam.atomic import atomic_write
+from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError, WriteError
 from hirescam.organs.label_nifti import read_label_nifti, write_label_nifti
 from hirescam.organs.masks import OrganMasks, Verdict
-from hirescam.parsing import parse_json
+from hirescam.parsing import parse_json, read_json
 
 SUFFIXES = (".nii.gz", ".nii")
 DISCLAIMER = "For research, not for diagnosis."
@@ -89,6 +89,17 @@ def organ_record(masks: OrganMasks) -> dict[str, Any]:
         "method": masks.method,
         "organs": organs,
     }
+
+
+def refuse_foreign_masks(path: Path) -> None:
+    """Raise `WriteError` if files are where masks would go, and `save_organs` wrote none."""
+    beside = json_beside(path)
+    try:
+        ours = {"hirescam", "organs"} <= read_json(beside).keys()
+    except (OSError, ValueError, AttributeError):
+        ours = False
+    for each in (path, beside):
+        refuse_overwriting(each, ours=ours)
 
 
 def json_beside(path: Path) -> Path:

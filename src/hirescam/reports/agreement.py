@@ -1,6 +1,7 @@
 """Agreement: two sets of labels of the same reports, side by side, with intervals."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.errors import HirescamError
 from hirescam.reports.labelled_files import Labels, read_labels
 from hirescam.reports.table import Status
@@ -75,9 +77,13 @@ def compare_files(
 
 def write_differences(found: Agreement, out: Path) -> None:
     """Write report, label and which file gives it, one row for each difference."""
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([("report", "label", "given_by"), *found.differing])
+    heading = ("report", "label", "given_by")
+    begins = out.read_bytes()[:100] if out.is_file() else b""
+    refuse_overwriting(out, ours=begins.startswith(",".join(heading).encode()))
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([heading, *found.differing])
+    with atomic_write(out) as file:
+        file.write(text.getvalue().encode())
 
 
 def compare(

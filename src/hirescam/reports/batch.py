@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import hirescam
+from hirescam.atomic import refuse_overwriting
 from hirescam.errors import HirescamError
+from hirescam.parsing import read_json
 from hirescam.reports.explain import ReportExplanation, explain_report
 from hirescam.reports.files import read_reports
 from hirescam.reports.label import label_one, label_stream
@@ -43,8 +45,10 @@ def label_file(
     `format` is "long" or the name of a view (`view_names`). What cannot be labelled is named
     beside `out`; the rest goes on. Any number of `jobs` gives the same bytes.
 
-    Raises `HirescamError` where the file, the vocabulary, the view or the disk refuses.
+    Raises `HirescamError` where the file, the vocabulary, the view or the disk refuses, and
+    where `out` is a file that we did not write, or the reports themselves.
     """
+    refuse_overwriting(out, ours=_is_ours(out), inputs=(source.path,))
     counting = counting or Counting()
     view = None if format == LONG else read_view(format)
     made_by = {
@@ -57,6 +61,14 @@ def label_file(
     }
     labelled = label_stream(source.read(), choice, jobs=jobs)
     return write_labels(labelled, out, made_by=made_by, view=view, counting=counting)
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether the file beside it says that we wrote the labels in `out`."""
+    try:
+        return "vocabulary" in read_json(out.with_name(f"{out.name}.json"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def explain_one(source: Source, report: str, choice: ProfileChoice) -> ReportExplanation:

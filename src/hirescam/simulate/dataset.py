@@ -21,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hirescam.atomic import claim_folder
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, WriteError
+from hirescam.parsing import read_json
 from hirescam.simulate.chest import SimulatedChest, simulate
 from hirescam.simulate.occurrence import draw_findings, with_prevalence
 from hirescam.simulate.planting import Planting, base_rates, check_plantings, plant
@@ -84,6 +86,9 @@ def make_dataset(
     """
     _check(plan)
     out = Path(out)
+    claim_folder(
+        out, "simulated data set", older=("manifest.json", "reports.csv", "splits.csv")
+    )
     for folder in ("scans", "truth", "records"):
         _make(out / folder)
     _claim(out / "manifest.json", plan)
@@ -198,8 +203,13 @@ def _claim(manifest: Path, plan: Plan) -> None:
         "plan": json.loads(json.dumps(asdict(plan))),
     }
     if manifest.exists():
-        before = json.loads(manifest.read_text())
-        if _without_count(before) != _without_count(stated):
+        try:
+            same = _without_count(read_json(manifest)) == _without_count(stated)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WriteError(
+                f"{manifest} cannot be read ({error}): restore it, or choose another folder"
+            ) from error
+        if not same:
             raise WriteError(
                 f"{manifest.parent} holds a data set of another plan or version: choose "
                 f"another folder, or repeat the options in its manifest.json"

@@ -11,12 +11,14 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import hirescam
-from hirescam.atomic import atomic_write, claim_folder, remove_abandoned
+from hirescam.atomic import atomic_write, claim_folder, only_writer, remove_abandoned
 from hirescam.errors import WriteError
 from hirescam.training.config import TrainConfig, differing
 from hirescam.training.datasets.cases import Cases
@@ -25,15 +27,24 @@ CHECKPOINT, BEST = "last.checkpoint", "best.model"
 _PACKAGES = ("torch", "lightning", "numpy", "scipy", "SimpleITK", "nibabel", "pydicom")
 
 
-def open_run(folder: Path, config: TrainConfig, cases: Cases, *, resume: bool) -> None:
-    """Begin a run in a new folder, or go on with the one that is there.
+@contextmanager
+def open_run(
+    folder: Path, config: TrainConfig, cases: Cases, *, resume: bool
+) -> Iterator[None]:
+    """Begin a run in a new folder, or go on with the one that is there, as its only writer.
 
     What a stopped process left half-written is removed. Raises `WriteError`, before anything is
     changed, if the folder holds files of somebody else, if there is a run and `resume` was not
-    asked for, or if it is another one.
+    asked for, if it is another one, or if another process is at work on it.
     """
-    stated = folder / "config.json"
     claim_folder(folder, "training run", older=("config.json", "made_with.json"))
+    with only_writer(folder, "training run"):
+        _state(folder, config, cases, resume=resume)
+        yield
+
+
+def _state(folder: Path, config: TrainConfig, cases: Cases, *, resume: bool) -> None:
+    stated = folder / "config.json"
     if not stated.exists():
         _write_json(stated, config.model_dump(mode="json"))
         _write_json(folder / "made_with.json", made_with(cases))

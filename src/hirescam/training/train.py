@@ -99,9 +99,17 @@ def _train_here(
     """The part of one process; only the first tells of its progress."""
     on_progress = on_progress if fabric.is_global_zero else _silent
     cases = read_cases(config)
-    if fabric.is_global_zero:
-        open_run(out, config, cases, resume=resume)
-    fabric.barrier()
+    with ExitStack() as held:
+        if fabric.is_global_zero:
+            held.enter_context(open_run(out, config, cases, resume=resume))
+        fabric.barrier()
+        _train_cases(fabric, config, cases, out, on_progress)
+
+
+def _train_cases(
+    fabric: "Fabric", config: TrainConfig, cases: Cases, out: Path, on_progress: OnProgress
+) -> None:
+    """Train in a folder that is ours, from its last checkpoint if there is one."""
     model = assemble.fresh_model(config, cases)
     grid = assemble.grid(config, model)
     training, validation = _scans(fabric, config, cases, grid, on_progress)

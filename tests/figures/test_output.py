@@ -5,7 +5,7 @@ import pytest
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-from hirescam.figures.charts import COLOURS, place_bar
+from hirescam.figures.charts import PLACE_COLOURS, place_bar
 from hirescam.figures.output import headed, printed, readable
 
 
@@ -41,7 +41,7 @@ def test_the_style_of_everyone_else_stays_as_it_was(tmp_path):
 
 def test_a_place_bar_shows_the_whole_evidence_in_order():
     axes = Figure().subplots()
-    shares = dict(zip(COLOURS, (0.5, 0.05, 0.25, 0.1, 0.06, 0.04), strict=True))
+    shares = dict(zip(PLACE_COLOURS, (0.5, 0.05, 0.25, 0.1, 0.06, 0.04), strict=True))
     place_bar(axes, shares)
     lefts = [bar.get_x() for bar in axes.patches]
     assert lefts == pytest.approx([0, 0.5, 0.55, 0.8, 0.9, 0.96])

@@ -12,7 +12,7 @@ import pytest
 from hatchling.bridge.app import Application
 
 from hirescam.errors import HirescamError
-from hirescam.viewer import serve
+from hirescam.viewer import server as serve
 from make import REPO
 
 

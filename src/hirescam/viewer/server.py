@@ -1,103 +1,14 @@
-"""Server: what each address of the page gives, on a port of 127.0.0.1, until interrupted."""
+"""Server: the app on a port of 127.0.0.1, until it is interrupted."""
 
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
 
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
-
 from hirescam.errors import HirescamError, MissingPackageError
-from hirescam.summary.browser import is_built, script, style, whole_page
-from hirescam.summary.viewer_data import ORGANS_VIEW
+from hirescam.summary.browser import is_built
 from hirescam.viewer.cases import Case
-from hirescam.viewer.security import Guard
-
-_BYTES = "application/octet-stream"
-_PACKED = {"content-encoding": "gzip"}  # the browser unpacks while it reads
-
-
-def build_app(
-    cases: Sequence[Case], beside: Sequence[Case] = (), *, port: int, token: str
-) -> ASGIApp:
-    """The pages of `cases`; those in `beside` are another model's, told apart by name.
-
-    A lone case stands beside a lone case, whatever their names.
-    """
-    partners = _partners(cases, beside)
-    shown = {"case": cases, "beside": beside}
-
-    async def page(request: Request) -> Response:
-        return HTMLResponse(whole_page())
-
-    async def listed(request: Request) -> Response:
-        return JSONResponse(
-            [
-                {
-                    "name": case.name,
-                    "folder": f"case/{index}/",
-                    "beside": f"beside/{partners[index]}/" if index in partners else None,
-                }
-                for index, case in enumerate(cases)
-            ]
-        )
-
-    async def file(request: Request) -> Response:
-        index, among = request.path_params["index"], shown.get(request.path_params["kind"], ())
-        if index >= len(among):
-            raise HTTPException(404, "There is no such case.")
-        return await run_in_threadpool(_file, among[index], request.path_params["name"])
-
-    return Guard(
-        Starlette(
-            routes=[
-                Route("/", page, methods=["GET"]),
-                Route("/cases.json", listed, methods=["GET"]),
-                Route("/viewer.js", _asset(script(), "text/javascript"), methods=["GET"]),
-                Route("/viewer.css", _asset(style(), "text/css"), methods=["GET"]),
-                Route("/{kind:str}/{index:int}/{name:path}", file, methods=["GET"]),
-            ]
-        ),
-        port,
-        token,
-    )
-
-
-def _partners(cases: Sequence[Case], beside: Sequence[Case]) -> Mapping[int, int]:
-    if len(cases) == len(beside) == 1:
-        return {0: 0}
-    named = {case.name: index for index, case in enumerate(beside)}
-    return {index: named[case.name] for index, case in enumerate(cases) if case.name in named}
-
-
-def _asset(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
-    async def asset(request: Request) -> Response:
-        return Response(text, media_type=kind)
-
-    return asset
-
-
-def _file(case: Case, name: str) -> Response:
-    """One file of a case: made here, or packed on disk and unpacked by the browser."""
-    made: Mapping[str, Callable[[], Response]] = {
-        "summary.json": lambda: JSONResponse(case.summary),
-        "scene.json": lambda: JSONResponse(case.scene),
-        ORGANS_VIEW: lambda: Response(case.organs, media_type=_BYTES),
-    }
-    if name in made:
-        return made[name]()
-    path = (case.folder / name).resolve()  # a summary could name, or a link lead, anywhere
-    if name not in case.files or not path.is_relative_to(case.folder) or not path.is_file():
-        raise HTTPException(404, "This case has no such file.")
-    return FileResponse(path, headers=_PACKED, media_type=_BYTES)
-
 
 LOOPBACK = "127.0.0.1"
 
@@ -117,8 +28,8 @@ def serve(
     try:
         import uvicorn
 
+        from hirescam.viewer.app import build_app
         from hirescam.viewer.security import LARGEST_HEADERS
-        from hirescam.viewer.server import build_app
     except ImportError as error:
         raise MissingPackageError(
             'the viewer needs starlette and uvicorn: pip install "hirescam[viewer]"'

@@ -25,12 +25,10 @@ from measure import hardware, in_turn, ratios, resident_mib, table
 import hirescam
 from hirescam.ct.packed import read_packed, write_packed
 from hirescam.ct.prepare import Preparation, place, windowed
-from hirescam.training.augment import Turn
 from hirescam.training.datasets.cases import Case
-from hirescam.training.loader import loading
-from hirescam.training.order import Visit
+from hirescam.training.loader import Scans, loading
 from hirescam.training.prepared import Files, Grid
-from hirescam.training.scans import Scans
+from hirescam.training.sampler import Turn, Visit
 
 PREPARATION = Preparation()
 PUBLISHED = "published loader (npz)"

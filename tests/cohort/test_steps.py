@@ -20,8 +20,7 @@ from hirescam.ct.files import read_volume
 from hirescam.ct.packed import read_packed
 from hirescam.ct.prepare import place
 from hirescam.errors import HirescamError, ReadError
-from hirescam.evaluation.outcomes import load_outcomes
-from hirescam.evaluation.run import evaluate
+from hirescam.evaluation.outcomes import evaluate, load_outcomes
 from hirescam.models.files import load_model, save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks

@@ -9,8 +9,7 @@ import pytest
 
 import hirescam
 from hirescam.errors import ReadError
-from hirescam.evaluation.alarms import label_table, outlier_table
-from hirescam.evaluation.evidence import Evidence, read_evidence
+from hirescam.evaluation.evidence import Evidence, label_table, outlier_table, read_evidence
 from hirescam.figures.evidence_page import write_evidence
 from hirescam.models.files import new_model
 from make_cases import LABELS, PREPARATION, chest, organs

@@ -5,16 +5,16 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hirescam.evaluation.classification import classification, median_auroc
-from hirescam.evaluation.compare import compare
 from hirescam.evaluation.localisation import (
     chosen_thresholds,
+    compare,
     evidence_outside,
     localisation,
     organ_values,
     overall,
+    slice_table,
 )
 from hirescam.evaluation.outcomes import METHODS, Outcomes
-from hirescam.evaluation.slices import slice_table
 from hirescam.metrics.organ_iou import THRESHOLDS
 
 LABELS = ("heart_cardiomegaly", "lung_nodule", "lung_mass")

@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from hirescam.images.fit import fit
+from hirescam.images.fit import PAPER, Recipe, fit
 from hirescam.images.measure import judge_with, read_masks
 from hirescam.images.networks import flattened
 from hirescam.images.parts import read_part
 from hirescam.images.read import read_photographs
-from hirescam.images.recipe import PAPER, Recipe
-from hirescam.images.tables import mean_auroc
+from hirescam.images.results import mean_auroc
 from make_photographs import SHAPES, scenes, write_mask_folders
 
 SIDE = 32

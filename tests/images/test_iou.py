@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hirescam.images.iou import ious
+from hirescam.images.measure import ious
 from hirescam.metrics.organ_iou import THRESHOLDS
 
 

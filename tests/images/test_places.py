@@ -8,13 +8,12 @@ import torch
 from torch import nn
 
 from hirescam.errors import ReadError
-from hirescam.images.fit import fit
+from hirescam.images.fit import Recipe, fit
 from hirescam.images.measure import Judged, evidence_outside
 from hirescam.images.networks import flattened
 from hirescam.images.parts import Part
 from hirescam.images.photographs import Photograph
 from hirescam.images.places import Box, allowed_places, read_places
-from hirescam.images.recipe import Recipe
 from hirescam.methods import hirescam
 
 CLASSES = ("road", "sky", "sign")

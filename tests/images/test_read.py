@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hirescam.errors import ReadError
-from hirescam.images.prepare import masks_on_grid, network_input
+from hirescam.images.photographs import masks_on_grid, network_input
 from hirescam.images.read import read_photographs
 from hirescam.images.voc import CLASSES
 from make import shared_data

@@ -3,7 +3,7 @@
 import pytest
 
 import hirescam
-from hirescam.evaluation.run import evaluate
+from hirescam.evaluation.outcomes import evaluate
 from hirescam.figures.evaluation_page import write_evaluation
 from hirescam.summary.folder import write_summary
 from hirescam.training.datasets.read import read_cases

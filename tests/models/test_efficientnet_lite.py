@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.data import chelsea
 
 from hirescam.errors import MissingPackageError
-from hirescam.images.prepare import network_input
+from hirescam.images.photographs import network_input
 from hirescam.models import efficientnet_lite
 from hirescam.models.efficientnet_lite import (
     CHANNELS,

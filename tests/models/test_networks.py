@@ -10,7 +10,7 @@ from hirescam.methods import Kind, audit, gradcam
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import load_model, save_model
 from hirescam.models.subject import network_and_input
-from hirescam.training.attention import hirescam_attention
+from hirescam.training.objective import hirescam_attention
 from make import volume
 from make_classifiers import CLASSIFIERS, LABELS, PREPARATION, classifier_model, scan_input
 

@@ -10,7 +10,7 @@ from hirescam.models.axialnet import AxialNet
 from hirescam.models.backbone import Trunk
 from hirescam.models.files import load_model, new_model, save_model
 from hirescam.models.trunks import TRUNKS, build_trunk
-from hirescam.training.checkpointing import checkpointed
+from hirescam.training.modes import checkpointed
 from make_classifiers import LABELS, PREPARATION, classifier_model, scan_input
 
 RESNET_50 = (64, 128, 256, 512), (3, 4, 6, 3), 3

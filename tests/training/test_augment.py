@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hirescam.training.augment import (
+from hirescam.training.sampler import (
     COLUMNS,
     ROWS,
     SLICES,

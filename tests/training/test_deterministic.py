@@ -10,13 +10,13 @@ import torch
 from hirescam.anatomy import LABELS
 from hirescam.ct.prepare import Preparation
 from hirescam.models.files import new_model
-from hirescam.training.deterministic import deterministic
+from hirescam.training.modes import deterministic
 
 STEPS = """
 import torch
 from hirescam.ct.prepare import Preparation
 from hirescam.models.files import new_model
-from hirescam.training.deterministic import deterministic
+from hirescam.training.modes import deterministic
 
 torch.set_num_threads(2)
 torch.manual_seed(0)

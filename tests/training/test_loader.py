@@ -9,12 +9,10 @@ import torch
 
 from hirescam.errors import ReadError
 from hirescam.training import assemble
-from hirescam.training.augment import COLUMNS, Turn
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.loader import loading
-from hirescam.training.order import Visit, visits
+from hirescam.training.loader import Scans, loading
 from hirescam.training.prepared import Files, grid_of, prepare_all
-from hirescam.training.scans import Scans
+from hirescam.training.sampler import COLUMNS, Turn, Visit, visits
 from make_cases import small_config, write_cases
 
 CPU = torch.device("cpu")

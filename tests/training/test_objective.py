@@ -9,10 +9,9 @@ from torch import nn
 
 from hirescam.errors import ModelError, ShapeError
 from hirescam.models.classifier import Classifier
-from hirescam.training.attention import gradcam_attention, hirescam_attention
-from hirescam.training.checkpointing import checkpointed
 from hirescam.training.losses import MASK_LOSSES, classification_loss
-from hirescam.training.objective import Objective
+from hirescam.training.modes import checkpointed
+from hirescam.training.objective import Objective, gradcam_attention, hirescam_attention
 from make_models import small_model
 
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-from hirescam.training.order import epoch_order, seeded, visits
+from hirescam.training.sampler import epoch_order, seeded, visits
 
 
 def test_an_epoch_sees_each_scan_once():

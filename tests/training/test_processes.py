@@ -7,14 +7,13 @@ import torch
 
 from hirescam.models.files import load_model
 from hirescam.training import assemble
+from hirescam.training.checkpoint import load_state
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.loader import loading
+from hirescam.training.loader import Scans, loading
+from hirescam.training.loop import losses_of
 from hirescam.training.objective import Objective
-from hirescam.training.order import Visit
 from hirescam.training.prepared import grid_of, prepare_all
-from hirescam.training.resume import load_state
-from hirescam.training.run import losses_of
-from hirescam.training.scans import Scans
+from hirescam.training.sampler import Visit
 from hirescam.training.train import train
 from make_cases import small_config, write_cases
 

@@ -12,7 +12,7 @@ import torch
 from hirescam.atomic import LOCK, MARK
 from hirescam.errors import ReadError, WriteError
 from hirescam.training import loop
-from hirescam.training.resume import Progress, load_state, save_state
+from hirescam.training.checkpoint import Progress, load_state, save_state
 from hirescam.training.train import train
 from make_cases import small_config, train_in_process, write_cases
 

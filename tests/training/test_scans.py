@@ -14,13 +14,10 @@ from hirescam.organs.files import save_organs
 from hirescam.regions.downsample import halves_on_map
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training import assemble, prepared
-from hirescam.training.augment import COLUMNS, ROWS, SLICES, Turn, turned
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.digest import digest, known_digest
-from hirescam.training.loader import loading
-from hirescam.training.order import Visit
-from hirescam.training.prepared import grid_of, prepare, prepare_all
-from hirescam.training.scans import Scans
+from hirescam.training.loader import Scans, loading
+from hirescam.training.prepared import digest, grid_of, known_digest, prepare, prepare_all
+from hirescam.training.sampler import COLUMNS, ROWS, SLICES, Turn, Visit, turned
 from make_cases import LABELS, SHAPE, organs, small_config, write_cases
 
 NODULE, HEART = range(2)

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from hirescam.errors import HirescamError
-from hirescam.training.resume import load_state
-from hirescam.training.stop import HEARD, hearing_signals
+from hirescam.training.checkpoint import load_state
+from hirescam.training.loop import HEARD, hearing_signals
 from hirescam.training.train import train
 from make_cases import small_config, write_cases
 

@@ -11,8 +11,8 @@ import torch
 import hirescam
 from hirescam.errors import HirescamError, MissingPackageError
 from hirescam.training.config import TrainConfig
+from hirescam.training.loop import median_auroc
 from hirescam.training.train import train
-from hirescam.training.validate import median_auroc
 from make_cases import LABELS, chest, small_config, write_cases
 
 

@@ -109,7 +109,7 @@ def evaluate_run(run: Measured, out: Path, *, overwrite: bool) -> Path:
     """Measure on scans that the run's config names; the folder written."""
     with counter() as show:
         from hirescam.evaluation.localisation import chosen_thresholds
-        from hirescam.evaluation.run import evaluate
+        from hirescam.evaluation.outcomes import evaluate
         from hirescam.figures.evaluation_page import write_evaluation
         from hirescam.models.files import load_model
         from hirescam.training.datasets.read import read_cases

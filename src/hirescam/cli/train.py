@@ -24,8 +24,7 @@ def run(
     """Train, and name the model and what was measured of it."""
     with counter() as show:
         from hirescam.training.config import TrainConfig, parse_changes
-        from hirescam.training.metrics_log import last_epoch
-        from hirescam.training.run_folder import BEST
+        from hirescam.training.run_folder import BEST, last_epoch
         from hirescam.training.train import train
 
         config = TrainConfig.read(recipe, **parse_changes(set_ or []))

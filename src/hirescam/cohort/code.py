@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import as_file, files
 
 import hirescam
-from hirescam.training.digest import digest
+from hirescam.training.prepared import digest
 
 _DIGITS = 12
 

@@ -13,13 +13,18 @@ from hirescam.cohort.truth import case_of, read_truth
 from hirescam.cohort.work import result_folder
 from hirescam.errors import ReadError
 from hirescam.evaluation.localisation import chosen_thresholds
-from hirescam.evaluation.outcomes import Outcomes, joined, load_outcomes, save_outcomes
-from hirescam.evaluation.run import evaluate
+from hirescam.evaluation.outcomes import (
+    Outcomes,
+    evaluate,
+    joined,
+    load_outcomes,
+    save_outcomes,
+)
 from hirescam.figures.evaluation_page import write_evaluation
 from hirescam.metrics.organ_iou import Definition
 from hirescam.models.files import Model, load_model
 from hirescam.regions.downsample import Downsampling
-from hirescam.training.digest import digest
+from hirescam.training.prepared import digest
 
 OUTCOME, VALID = "outcome.npz", "valid"
 

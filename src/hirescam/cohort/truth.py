@@ -9,8 +9,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.errors import ReadError
 from hirescam.reports.labelled_files import read_labels
 from hirescam.reports.views import read_view
-from hirescam.training.datasets.cases import Case, anatomy_of, case
-from hirescam.training.datasets.rows import sides
+from hirescam.training.datasets.cases import Case, anatomy_of, case, sides
 
 _VIEW, _WITH_SIDES = "80", "80-sides"
 

@@ -20,7 +20,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.memory import forget_peak, peak_mib
 from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError, WriteError
-from hirescam.training.digest import digest, known_digest
+from hirescam.training.prepared import digest, known_digest
 
 
 @runtime_checkable

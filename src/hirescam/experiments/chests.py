@@ -19,9 +19,8 @@ from hirescam.reports.views import read_view
 from hirescam.simulate.dataset import Plan, make_dataset
 from hirescam.simulate.planting import Planting
 from hirescam.training.config import TrainConfig
-from hirescam.training.datasets.cases import Case
+from hirescam.training.datasets.cases import Case, rows
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.datasets.rows import rows
 from hirescam.training.prepared import OnProgress
 
 LABELS = (

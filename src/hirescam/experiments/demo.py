@@ -26,8 +26,8 @@ from hirescam.organs.segment import segment_organs
 from hirescam.simulate.chest import SIMULATED_LABELS, simulate
 from hirescam.summary.folder import write_summary
 from hirescam.summary.report_quotes import report_words
+from hirescam.training.assemble import initialise
 from hirescam.training.fit import Scan, fit
-from hirescam.training.initialise import initialise
 
 PREPARATION = Preparation(
     spacing_mm=(3.0, 3.2, 3.2), shape=(108, 112, 112), interpolation="linear"

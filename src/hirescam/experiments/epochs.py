@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hirescam.evaluation.outcomes import Outcomes, load_outcomes, save_outcomes
-from hirescam.evaluation.run import evaluate
+from hirescam.evaluation.outcomes import Outcomes, evaluate, load_outcomes, save_outcomes
 from hirescam.experiments.study import Study
 from hirescam.models.files import Model, load_model
+from hirescam.training.checkpoint import load_state
 from hirescam.training.config import TrainConfig
 from hirescam.training.prepared import OnProgress
-from hirescam.training.resume import load_state
 from hirescam.training.run_folder import BEST, CHECKPOINT
 from hirescam.training.train import train
 

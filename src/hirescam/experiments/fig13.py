@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
+from hirescam.evaluation.localisation import slice_table
 from hirescam.evaluation.outcomes import Outcomes
-from hirescam.evaluation.slices import slice_table
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.axialnets import MASK, axialnet
 from hirescam.experiments.study import Scale, study

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values
-from hirescam.evaluation.outcomes import Outcomes
-from hirescam.evaluation.run import evaluate
+from hirescam.evaluation.outcomes import Outcomes, evaluate
 from hirescam.models.files import Model, load_model
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case

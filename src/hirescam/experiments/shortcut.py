@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hirescam.evaluation.localisation import evidence_outside
-from hirescam.evaluation.outcomes import Outcomes
-from hirescam.evaluation.run import evaluate
+from hirescam.evaluation.outcomes import Outcomes, evaluate
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.chests import (
     NETWORK,

@@ -19,11 +19,10 @@ from jaxtyping import Float
 from hirescam.experiments.tables import Table, write_table
 from hirescam.experiments.voc_networks import PLACES, Scale, Subject, subjects
 from hirescam.figures.output import where_drawn
-from hirescam.images.figures import Example, draw_epochs, draw_gallery
-from hirescam.images.fit import History, fit
-from hirescam.images.iou import WHAT_AN_IOU_SAYS
+from hirescam.images.fit import FROZEN_TRUNK, PAPER, History, fit
 from hirescam.images.measure import (
     METHODS,
+    WHAT_AN_IOU_SAYS,
     Judge,
     Masks,
     difference,
@@ -32,11 +31,17 @@ from hirescam.images.measure import (
     maps_of,
     read_masks,
 )
-from hirescam.images.photographs import Photographs
-from hirescam.images.prepare import masks_on_grid, rgb
+from hirescam.images.photographs import Photographs, masks_on_grid, rgb
 from hirescam.images.read import read_photographs
-from hirescam.images.recipe import FROZEN_TRUNK, PAPER
-from hirescam.images.tables import by_epoch, by_group, mean_auroc, mean_iou
+from hirescam.images.results import (
+    Example,
+    by_epoch,
+    by_group,
+    draw_epochs,
+    draw_gallery,
+    mean_auroc,
+    mean_iou,
+)
 from hirescam.methods.guarantee import Guarantee, audit
 from hirescam.training.prepared import OnProgress
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from hirescam.errors import MissingPackageError
+from hirescam.images.fit import PAPER, SIDE_IN_PAPER, Recipe
 from hirescam.images.networks import TwoParts, flattened, pooled, vgg16
 from hirescam.images.parts import Part, read_part, stored_part
 from hirescam.images.photographs import Photographs
 from hirescam.images.places import Places, allowed_places, read_places
-from hirescam.images.recipe import PAPER, SIDE_IN_PAPER, Recipe
 from hirescam.models.efficientnet_lite import (
     CHANNELS,
     EfficientNetLite0Trunk,

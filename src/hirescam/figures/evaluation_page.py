@@ -11,9 +11,13 @@ from jaxtyping import Float
 import hirescam
 from hirescam.atomic import atomic_folder
 from hirescam.evaluation.classification import classification, median_auroc
-from hirescam.evaluation.localisation import chosen_thresholds, evidence_outside, localisation
+from hirescam.evaluation.localisation import (
+    chosen_thresholds,
+    evidence_outside,
+    localisation,
+    slice_table,
+)
 from hirescam.evaluation.outcomes import METHODS, Outcomes, save_outcomes
-from hirescam.evaluation.slices import slice_table
 from hirescam.evaluation.tables import Row
 from hirescam.figures.charts import dots, reliability_curves
 from hirescam.figures.output import svg, without_nan, write_csv

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 import hirescam
 from hirescam.atomic import atomic_folder
-from hirescam.evaluation.alarms import OUTLYING, label_table, outlier_table
-from hirescam.evaluation.evidence import Evidence
+from hirescam.evaluation.evidence import OUTLYING, Evidence, label_table, outlier_table
 from hirescam.evaluation.tables import Row
 from hirescam.figures.output import svg, without_nan, write_csv
 from hirescam.summary.templates import template

@@ -1,4 +1,4 @@
-"""Fit: a network to photographs, judged after each epoch, from wherever its run stands.
+"""Fit: a recipe, and a network trained by it on photographs from wherever its run stands.
 
 On a CPU the same recipe and data give the same weights, whether the run was interrupted or not.
 """
@@ -6,20 +6,59 @@ On a CPU the same recipe and data give the same weights, whether the run was int
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from hirescam.images.measure import Judge
 from hirescam.images.networks import TwoParts
 from hirescam.images.parts import Part
-from hirescam.images.recipe import Recipe
-from hirescam.training.deterministic import deterministic
-from hirescam.training.losses import MASK_LOSSES, classification_loss
-from hirescam.training.resume import load_state, save_state
+from hirescam.training.checkpoint import load_state, save_state
+from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES, classification_loss
+from hirescam.training.modes import deterministic
+
+SIDE_IN_PAPER = 320
+"""Pixels of the resized photographs."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The defaults are the paper's: SGD of high momentum, until validation stops improving."""
+
+    batch: int = 64
+    epochs: int = 100
+    patience: int = 15
+    """Epochs in a row without a lower validation loss after which training ends."""
+    optimiser: str = "sgd"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-7
+    mask_loss: str | None = None
+    """A name in `hirescam.training.losses.MASK_LOSSES`."""
+    mask_loss_weight: float = MASK_LOSS_WEIGHT
+    seed: int = 0
+
+    def new_optimiser(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of all parameters of `network`."""
+        return OPTIMISERS[self.optimiser](
+            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": partial(torch.optim.SGD, momentum=0.99),
+    "adamw": torch.optim.AdamW,
+}
+
+PAPER = Recipe()
+FROZEN_TRUNK = Recipe(
+    batch=32, epochs=12, optimiser="adamw", learning_rate=3e-3, weight_decay=1e-2
+)
+"""For one layer on the averaged features of a few hundred photographs."""
+
 
 STATE, BEST = "state.safetensors", "best.safetensors"
 

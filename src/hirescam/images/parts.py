@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hirescam.atomic import atomic_write
-from hirescam.images.photographs import Photograph
-from hirescam.images.prepare import in_batches
+from hirescam.images.photographs import Photograph, in_batches
 
 Batches = Callable[[Sequence[int]], Iterator[Float[Tensor, "batch ..."]]]
 """From the numbers of some photographs, in any order, to batches of them."""

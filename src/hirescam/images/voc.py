@@ -16,7 +16,7 @@ from scipy.io import loadmat
 
 from hirescam.errors import ReadError
 from hirescam.images.photographs import Photograph, Photographs, Shown, pixels
-from hirescam.training.datasets.rows import rows
+from hirescam.training.datasets.cases import rows
 
 _CLASSES = """
     aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike

@@ -1,28 +1,83 @@
-"""Loader: threads read scans ahead; windowing and turning happen where the network is.
+"""Loader: threads read prepared scans ahead; windowing and turning happen on the device.
 
 A scan is unpacked straight into the memory from which it goes to the device, as int16, half of
-what the network is fed. Nothing here is random: a visit says all, so that the number of threads
-changes no bit. Memory is used again, because new memory costs more than unpacking into it.
+what the network is fed. Nothing here is random: an item of the sampler says all, so that the
+number of threads changes no bit. Memory is reused: new memory costs more than unpacking.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from time import perf_counter
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int16
 from torch import Tensor
 
-from hirescam.ct.packed import side_by_side
+from hirescam.ct.packed import read_packed, side_by_side
 from hirescam.ct.prepare import Preparation, windowed
-from hirescam.training.augment import turned
-from hirescam.training.order import Visit
-from hirescam.training.scans import Reading, Scans
+from hirescam.regions.allowed import allowed_regions
+from hirescam.regions.files import read_organs_on_map
+from hirescam.training.datasets.cases import Anatomy, Case, possible_organs
+from hirescam.training.prepared import Files, Grid
+from hirescam.training.sampler import Turn, Visit, exchanged, turned
+
+
+class Reading(NamedTuple):
+    """One scan as it was read: its voxels still to be turned as `visit` says, all else is."""
+
+    visit: Visit
+    voxels: Int16[Tensor, "slices row column"]
+    labels: Float[Tensor, "label"]
+    allowed: Bool[Tensor, "label slice map_row map_column"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scans:
+    """The prepared scans of one split.
+
+    Absent labels may look nowhere, or where their anatomy would have them lie; unknown ones
+    anywhere, so that they cost nothing. With `exchange_sides` a flip from left to right
+    exchanges labels of the right for those of the left.
+    """
+
+    cases: tuple[Case, ...]
+    files: tuple[Files, ...]
+    grid: Grid
+    anatomy: Anatomy
+    absent_by_anatomy: bool = False
+    exchange_sides: bool = False
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def read(
+        self, visit: Visit, memory: Int16[Tensor, "slices row column"] | None = None
+    ) -> Reading:
+        """Read the scan that `visit` picks, its voxels into `memory` if given."""
+        case, files = self.cases[visit.index], self.files[visit.index]
+        order = exchanged(list(self.anatomy), visit.turn if self.exchange_sides else Turn())
+        if memory is None:
+            memory = torch.empty(self.grid.preparation.shape, dtype=torch.int16)
+        read_packed(files.voxels, out=memory.numpy())
+        allowed = None
+        if files.organs is not None:
+            organs = turned(read_organs_on_map(files.organs, self.grid.map_shape), visit.turn)
+            regions = allowed_regions(self._places(case), np.ascontiguousarray(organs))
+            regions |= np.isnan(case.labels)[:, None, None, None]
+            allowed = torch.from_numpy(regions[order])
+        return Reading(visit, memory, torch.from_numpy(case.labels[order]), allowed)
+
+    def _places(self, case: Case) -> Bool[np.ndarray, "label organ"]:
+        if not self.absent_by_anatomy:
+            return case.places
+        return case.places | (possible_organs(self.anatomy) & (case.labels == 0)[:, None])
 
 
 class Sample(NamedTuple):

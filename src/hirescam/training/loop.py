@@ -1,21 +1,163 @@
-"""Loop: epochs of training steps and validation, from wherever a run stands."""
+"""Loop: epochs of training steps and validation, from wherever a run stands, until a signal."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import isfinite
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from hirescam.errors import HirescamError
+from hirescam.metrics.auroc import auroc
 from hirescam.models.files import Model, save_model
-from hirescam.training.clock import Clock
-from hirescam.training.loader import Sample
-from hirescam.training.order import epoch_order, seeded, visits
-from hirescam.training.resume import Progress, save_state
-from hirescam.training.run import LOSSES, Run, losses_of, stopped
-from hirescam.training.run_folder import BEST, CHECKPOINT
-from hirescam.training.validate import validate
+from hirescam.training.checkpoint import Progress, save_state
+from hirescam.training.config import TrainConfig
+from hirescam.training.loader import Sample, Scans, loading
+from hirescam.training.objective import Losses, Objective
+from hirescam.training.prepared import OnProgress
+from hirescam.training.run_folder import BEST, CHECKPOINT, Write
+from hirescam.training.sampler import Visit, epoch_order, seeded, visits
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from lightning.fabric.wrappers import _FabricModule
+
+
+@dataclass
+class Clock:
+    """Runs from when it is made; `scans` of its epoch were done before that."""
+
+    scans: int = 0
+    waited_s: float = 0.0
+    """Time in which there was nothing to compute, because a scan was still being read."""
+    _began: float = field(default_factory=perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        return perf_counter() - self._began
+
+    def pace(self, scans: int) -> dict[str, float]:
+        """Scans of all processes per second until now; the busy share of this one's device."""
+        seconds = self.seconds
+        return {
+            "scans_per_second": (scans - self.scans) / seconds,
+            "busy_share": 1 - self.waited_s / seconds,
+        }
+
+
+HEARD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+"""SLURM sends the one that `--signal` names, most others SIGTERM."""
+
+
+@contextmanager
+def hearing_signals() -> Iterator[Callable[[], bool]]:
+    """Whether such a signal came since the block began; afterwards they act as before.
+
+    Python lets only its main thread hear signals: elsewhere none is heard.
+    """
+    heard = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield heard.is_set
+        return
+    before = {each: signal.signal(each, hear) for each in HEARD}
+    try:
+        yield heard.is_set
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+LOSSES = ("loss", "classification", "mask")
+"""What is told of a step or an epoch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What takes part in a run. `objective` is this process's; `shared` averages gradients."""
+
+    config: TrainConfig
+    folder: Path
+    fabric: "Fabric"
+    model: Model
+    objective: Objective
+    shared: "_FabricModule"
+    optimiser: torch.optim.Optimizer
+    training: Scans
+    validation: Scans
+    write: Write
+    on_progress: OnProgress
+    told_to_stop: Callable[[], bool] = lambda: False
+
+    def loading(
+        self, scans: Scans, visits: Iterable[Visit]
+    ) -> AbstractContextManager[Iterator[Sample]]:
+        """Those scans, one by one, on this process's device."""
+        threads = max(self.config.workers, 1)
+        return loading(scans, visits, device=self.fabric.device, threads=threads)
+
+    def reduced(self, values: Float[Tensor, "*shape"], how: str) -> Float[Tensor, "*shape"]:
+        """Values of all processes: their `sum` or their `mean`."""
+        return cast(Tensor, self.fabric.all_reduce(values, reduce_op=how))
+
+
+def losses_of(module: Callable[..., Losses], sample: Sample) -> Losses:
+    """What `module`, which may share its gradients with other processes, loses on a scan."""
+    return module(sample.x, sample.labels, sample.allowed)
+
+
+def stopped(progress: Progress) -> HirescamError:
+    """Why a run ends here, and how it goes on."""
+    return HirescamError(
+        f"told to stop by a signal after step {progress.steps}, in epoch "
+        f"{progress.epoch + 1}: go on with --resume"
+    )
+
+
+def validate(run: Run, progress: Progress) -> dict[str, float]:
+    """Mean losses over the validation scans as they are, and the median AUROC."""
+    fabric, scans = run.fabric, run.validation
+    run.shared.eval()
+    for buffer in run.model.network.buffers():  # the statistics that the model is saved with
+        buffer.copy_(fabric.broadcast(buffer.cpu()))
+    sums = torch.zeros(len(LOSSES), device=fabric.device)
+    scores = torch.zeros(len(scans), len(scans.anatomy), device=fabric.device)
+    mine = [Visit(index) for index in range(fabric.global_rank, len(scans), fabric.world_size)]
+    with torch.no_grad(), fabric.autocast(), run.loading(scans, mine) as samples:
+        for sample in samples:
+            if run.told_to_stop():  # the checkpoint from before validation is there
+                raise stopped(progress)
+            losses = losses_of(run.objective, sample)
+            sums += torch.stack(losses[:3])
+            scores[sample.visit.index] = losses.scores[0]
+    means = (run.reduced(sums, "sum") / len(scans)).tolist()
+    labels = np.stack([case.labels for case in scans.cases])
+    auroc = median_auroc(labels, run.reduced(scores, "sum").cpu().numpy())
+    row = {f"valid_{name}": value for name, value in zip(LOSSES, means, strict=True)}
+    return row | {"valid_median_auroc": auroc}
+
+
+def median_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Median over the labels that are both present and absent in some scans; else NaN."""
+    each = []
+    for truth, score in zip(labels.T, scores.T, strict=True):
+        known = np.isfinite(truth)
+        each.append(auroc(truth[known] > 0, score[known]))
+    defined = [value for value in each if isfinite(value)]
+    return float(np.median(defined)) if defined else float("nan")
 
 
 def run_epochs(run: Run, progress: Progress) -> Progress:

@@ -1,24 +1,66 @@
-"""Objective: what a training step minimises, in one forward pass of one module.
+"""Objective: what a training step minimises, maps of all labels included, in one module.
 
-Everything happens inside `forward`, maps included, so that the gradients of several processes
-are averaged as those of any other network.
+Attention is maps times the number of slice groups, over which AxialNet averages its scores:
+what the published code hands to the mask loss. Everything happens inside `Objective.forward`,
+so that gradients are averaged over processes as those of any other network.
 """
 
 from typing import Literal, NamedTuple
 
 import torch
+from einops import einsum
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hirescam.errors import ShapeError
 from hirescam.models.classifier import Classifier
-from hirescam.training.attention import ATTENTION
-from hirescam.training.losses import (
-    MASK_LOSS_WEIGHT,
-    MASK_LOSSES,
-    Loss,
-    classification_loss,
-)
+from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES, Loss, classification_loss
+
+Features = Float[Tensor, "batch feature slice row column"]
+Maps = Float[Tensor, "batch label slice row column"]
+
+
+def hirescam_attention(network: Classifier, features: Features) -> Maps:
+    """HiResCAM of every label: in closed form where the head is linear, else by gradients."""
+    slices = features.shape[2]
+    maps = network.label_maps(features)
+    if maps is not None:
+        return maps * slices
+    features, gradients = _gradients(network, features)
+    return einsum(gradients, features, "l b f s h w, b f s h w -> b l s h w") * slices
+
+
+def gradcam_attention(network: Classifier, features: Features) -> Maps:
+    """Grad-CAM of every label: the gradient replaced by its mean over all places.
+
+    The authors trained with it too, without reporting it.
+    """
+    features, gradients = _gradients(network, features)
+    weights = gradients.mean(dim=(3, 4, 5))
+    return einsum(weights, features, "l b f, b f s h w -> b l s h w") * features.shape[2]
+
+
+ATTENTION = {"hirescam": hirescam_attention, "gradcam": gradcam_attention}
+
+
+def _gradients(
+    network: Classifier, features: Features
+) -> tuple[Features, Float[Tensor, "label batch feature slice row column"]]:
+    """Features, and how each score of each scan changes with them; both can be trained.
+
+    Works without autograd's being on, as in validation.
+    """
+    with torch.enable_grad():
+        if not features.requires_grad:
+            features = features.detach().requires_grad_()
+        scores = network.scores(features)
+        labels = scores.shape[1]
+        each = torch.eye(labels, device=scores.device, dtype=scores.dtype)
+        each = each[:, None, :].expand(labels, *scores.shape)
+        (gradients,) = torch.autograd.grad(
+            scores, features, each, create_graph=True, is_grads_batched=True
+        )
+    return features, gradients
 
 
 class Losses(NamedTuple):

@@ -7,7 +7,7 @@ by a hash of the content and the options that made them, so a cache can be share
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hirescam.anatomy import ORGANS
+from hirescam.atomic import atomic_write
 from hirescam.ct.files import read_volume
 from hirescam.ct.grid import Cells
 from hirescam.ct.packed import SUFFIX, write_packed
@@ -27,16 +28,42 @@ from hirescam.models.files import Model
 from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
-from hirescam.regions.downsample import (
-    Downsampling,
-    OrgansOnMap,
-    halves_on_map,
-    organs_on_map,
-)
+from hirescam.regions.downsample import Downsampling, OrgansOnMap, halves_on_map, organs_on_map
 from hirescam.regions.files import cached_organs_on_map, regions_key
 from hirescam.simulate.storage import read_truth
 from hirescam.training.datasets.cases import Case
-from hirescam.training.digest import known_digest
+
+
+def known_digest(path: Path, folder: Path) -> str:
+    """The digest of `path`; noted in `folder` under its name, size and time of change."""
+    stand = [
+        (part.as_posix(), (stat := part.stat()).st_size, stat.st_mtime_ns)
+        for part in _parts(path.absolute())
+    ]
+    note = folder / f"{hashlib.sha256(repr(stand).encode()).hexdigest()}.txt"
+    if note.exists():
+        return note.read_text()
+    found = digest(path)
+    with atomic_write(note) as file:
+        file.write(found.encode())
+    return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of the files of a folder in the order of their names."""
+    whole = hashlib.sha256()
+    for part in _parts(path):
+        with part.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    yield from (part for part in sorted(path.rglob("*")) if part.is_file())
+
 
 MADE_BY = 1
 """Raised whenever the same scan and preparation come to give other voxels."""

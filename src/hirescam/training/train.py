@@ -11,20 +11,16 @@ from hirescam.errors import HirescamError, MissingPackageError
 from hirescam.models.classifier import Classifier
 from hirescam.models.files import Model, load_model
 from hirescam.training import assemble
-from hirescam.training.checkpointing import checkpointed
+from hirescam.training.checkpoint import Progress, load_state
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Cases
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.deterministic import deterministic
-from hirescam.training.loop import run_epochs
+from hirescam.training.loader import Scans
+from hirescam.training.loop import Run, hearing_signals, run_epochs
 from hirescam.training.losses import ABSENT_MAY_LOOK
-from hirescam.training.metrics_log import metrics_log
+from hirescam.training.modes import checkpointed, deterministic
 from hirescam.training.prepared import Grid, OnProgress, prepare_all
-from hirescam.training.resume import Progress, load_state
-from hirescam.training.run import Run
-from hirescam.training.run_folder import BEST, CHECKPOINT, open_run
-from hirescam.training.scans import Scans
-from hirescam.training.stop import hearing_signals
+from hirescam.training.run_folder import BEST, CHECKPOINT, metrics_log, open_run
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

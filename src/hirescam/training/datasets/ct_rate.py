@@ -9,8 +9,7 @@ from pathlib import Path
 
 from hirescam.anatomy import ORGANS
 from hirescam.errors import ReadError
-from hirescam.training.datasets.cases import Case, Cases, case, scans_in, stem
-from hirescam.training.datasets.rows import number, rows
+from hirescam.training.datasets.cases import Case, Cases, case, number, rows, scans_in, stem
 
 TABLES = {"train": "train_predicted_labels.csv", "valid": "valid_predicted_labels.csv"}
 

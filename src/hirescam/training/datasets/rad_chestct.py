@@ -9,8 +9,16 @@ from pathlib import Path
 
 from hirescam.errors import ReadError
 from hirescam.reports.views import read_view
-from hirescam.training.datasets.cases import Case, Cases, anatomy_of, case, scans_in
-from hirescam.training.datasets.rows import findings, rows, sides
+from hirescam.training.datasets.cases import (
+    Case,
+    Cases,
+    anatomy_of,
+    case,
+    findings,
+    rows,
+    scans_in,
+    sides,
+)
 
 TABLES = {
     split: f"img{split}_Abnormality_and_Location_Labels.csv"

@@ -1,4 +1,4 @@
-"""Resume: where a run stands, written whole to one file and read back to the bit.
+"""Checkpoint: where a run stands, written whole to one file and read back to the bit.
 
 A state is nested dicts and lists with tensors in them. Tensors go into a safetensors file, all
 else as JSON into its header: reading it runs no code.

@@ -1,17 +1,19 @@
-"""Activation checkpointing: activations are computed twice instead of kept.
+"""Modes of a training run: the same bits each time, or less memory for more time.
 
-Each residual block of a trunk, and the layers before the first, keep their input alone and run
-again when their gradient is due. A scan goes through each of them whole, all slices together,
-because training normalises by the statistics of the whole scan: taking a few slices at a time
-would need frozen statistics, and give other gradients. These are the same bit for bit.
+Activation checkpointing computes activations twice instead of keeping them. Each residual block
+of a trunk, and the layers before the first, keep their input alone and run again when their
+gradient is due. A scan goes through each of them whole, because training normalises by the
+statistics of the whole scan. The gradients are the same bit for bit.
 
 Chen et al., "Training deep nets with sublinear memory cost", arXiv:1604.06174.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
@@ -19,6 +21,39 @@ from torch.utils.checkpoint import checkpoint
 from hirescam.errors import ModelError
 from hirescam.models.backbone import ResNetTrunk
 from hirescam.models.classifier import SliceFeatures
+
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+_FEW = 16  # channels of a block in oneDNN's layouts
+
+
+@contextmanager
+def deterministic(network: nn.Module) -> Iterator[None]:
+    """Choose algorithms that repeat for `network`; what was set before comes back.
+
+    oneDNN is left out where a convolution has few channels: its deterministic path, in torch
+    2.13, then corrupts memory on several threads.
+    """
+    algorithms = torch.are_deterministic_algorithms_enabled()
+    workspace, onednn = os.environ.get(_CUBLAS), bool(torch.backends.mkldnn.enabled)
+    torch.use_deterministic_algorithms(True)
+    os.environ.setdefault(_CUBLAS, ":4096:8")
+    _use_onednn(onednn and not _has_few_channels(network))
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(algorithms)
+        _use_onednn(onednn)
+        if workspace is None:
+            os.environ.pop(_CUBLAS, None)
+
+
+def _has_few_channels(network: nn.Module) -> bool:
+    convolutions = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    return any(layer.out_channels < _FEW for layer in convolutions)
+
+
+def _use_onednn(wanted: bool) -> None:
+    setattr(torch.backends.mkldnn, "enabled", wanted)  # noqa: B010 (a property of a module)
 
 
 @contextmanager

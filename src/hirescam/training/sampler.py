@@ -1,6 +1,12 @@
-"""Augmentation: flips and quarter turns, of a scan and of all that lies in it alike."""
+"""Sampler: which scan comes when, and how it is flipped and turned.
 
-from collections.abc import Sequence
+All of it follows from seed, epoch and position. Nothing random is carried from one step to the
+next, so that a run continues exactly from any step, with any number of loader processes.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -63,3 +69,44 @@ def exchanged(labels: Sequence[str], turn: Turn) -> Int64[np.ndarray, "label"]:
 
 def _mirrored(label: str) -> str:
     return "_".join(_OPPOSITE.get(word, word) for word in label.split("_"))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One scan at one moment of training; `seed` decides what else is random about it."""
+
+    index: int
+    turn: Turn = AS_IT_IS
+    seed: int = 0
+
+
+def epoch_order(scans: int, *, seed: int, epoch: int, scans_per_step: int = 1) -> list[int]:
+    """All scans shuffled; the first ones again where they do not fill the last step."""
+    shuffled = np.random.default_rng((seed, epoch)).permutation(scans)
+    return np.resize(shuffled, -(-scans // scans_per_step) * scans_per_step).tolist()
+
+
+def visits(
+    order: list[int], *, seed: int, epoch: int, augment: bool, start: int = 0, every: int = 1
+) -> Iterator[Visit]:
+    """The scans of an epoch from position `start`, and from there each `every`-th."""
+    for position in range(start, len(order), every):
+        random_here = np.random.default_rng((seed, epoch, position))
+        turn = draw_turn(random_here) if augment else AS_IT_IS
+        yield Visit(order[position], turn, int(random_here.integers(2**31)))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Everything random inside follows from `seed`; the states from before are put back."""
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002 (a network may use it)
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices):
+        try:
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            torch.manual_seed(seed)
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])  # noqa: NPY002

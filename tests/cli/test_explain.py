@@ -66,7 +66,7 @@ def test_a_hidden_organ_is_told_of_each_finding(explain):
     numbers, _, told, said = explain("scan.nii.gz", "--hide-organ", "right_lung")
     assert told == 0
     for row in numbers["findings"]:
-        (hidden,) = row["hidden_organs"]
+        (hidden,) = row["occluded_organs"]
         assert hidden["score"] == pytest.approx(row["score"] - hidden["drop"], abs=1e-5)
         assert hidden["sentence"] in said
 

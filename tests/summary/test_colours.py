@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from hirescam.summary.colours import Scale, blend, grey, shared_scale, window_hu
+from hirescam.anatomy import LABELS
+from hirescam.summary.colours import (
+    Scale,
+    blend,
+    grey,
+    shared_scale,
+    window_hu,
+    window_name,
+    window_presets,
+)
 
 
 def test_the_scale_holds_every_map_and_no_more_than_two_digits():
@@ -38,4 +47,31 @@ def test_raised_is_warm_lowered_is_cool():
 def test_a_window_runs_from_black_to_white():
     hu = np.array([-2000, -1350, -600, 150, 3000], np.int16)
     assert grey(hu, window_hu("lung_nodule")).tolist() == [0, 0, 0.5, 1, 1]
-    assert window_hu("heart_stent") == (-160, 240)
+
+
+@pytest.mark.parametrize(
+    ("label", "window"),
+    [
+        ("lung_nodule", "lung"),
+        ("lung_pleural_effusion", "mediastinum"),
+        ("Pleural Effusion", "mediastinum"),
+        ("lung_emphysema", "emphysema"),
+        ("pneumothorax", "emphysema"),
+        ("heart_stent", "devices"),
+        ("heart_catheter_or_port", "devices"),
+        ("portal_vein", "mediastinum"),
+        ("lung_bandlike_or_linear", "lung"),
+        ("lung_calcification", "bone"),
+        ("great_vessel_aneurysm", "vessels"),
+        ("rib fracture", "bone"),
+        ("something else", "mediastinum"),
+    ],
+)
+def test_each_abnormality_has_the_window_in_which_it_is_seen(label, window):
+    assert window_name(label) == window
+    low, high = window_hu(label)
+    assert low < high
+
+
+def test_no_label_is_without_a_window_and_no_preset_without_a_label():
+    assert {window_name(label) for label in LABELS} == set(window_presets())

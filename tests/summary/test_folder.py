@@ -302,7 +302,7 @@ def test_the_schema_knows_organs_shares_and_hidden_organs(with_organs):
     for row in numbers["findings"]:
         assert sum(row["organs"]["positive"].values()) == pytest.approx(1, abs=1e-5)
         assert " % of the positive evidence lies " in row["organs"]["sentence"]
-    agreements = {row["hidden_organs"][0]["agreement"] for row in numbers["findings"]}
+    agreements = {row["occluded_organs"][0]["agreement"] for row in numbers["findings"]}
     assert agreements == {"agrees", "disagrees"}
 
 

@@ -71,11 +71,11 @@ def reliability_curves(
 ) -> Figure:
     """Probability given against the share that has the label, all labels together."""
     known = ~np.isnan(truth)
-    found = reliability(truth[known] == 1, probabilities[known])
+    curve = reliability(truth[known] == 1, probabilities[known])
     figure = Figure(figsize=(3.6, 3.4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle="--")
-    axes.plot(found.said, found.true, "o-", color=COLOURS[0], markersize=4, linewidth=1)
+    axes.plot(curve.said, curve.true, "o-", color=COLOURS[0], markersize=4, linewidth=1)
     axes.set_xlabel("probability given", fontsize=8)
     axes.set_ylabel("share that has the label", fontsize=8)
     axes.tick_params(labelsize=8)

@@ -43,12 +43,12 @@ class Scene:
     organs: Mapping[str, Float[np.ndarray, "slice row column"]]
 
 
-def scene(found: Explanation, organs: OrganMasks) -> Scene:
+def scene(explanation: Explanation, organs: OrganMasks) -> Scene:
     """The scene of an explanation; `organs` lie on the grid of the scan that was explained.
 
     Every scan is placed on the same grid, so that panels of different scans have one scale.
     """
-    placed = found.placed
+    placed = explanation.placed
     masks = {
         organ: face_reader(
             onto(
@@ -61,13 +61,13 @@ def scene(found: Explanation, organs: OrganMasks) -> Scene:
         ).voxels
         for organ in organs.organs
     }
-    return Scene(build_stage(placed, found.raw_maps.shape[1:], found.affine), masks)
+    return Scene(build_stage(placed, explanation.raw_maps.shape[1:], explanation.affine), masks)
 
 
 def draw_map(
     axes: Axes,
     scene: Scene,
-    found: Explanation,
+    explanation: Explanation,
     label: str,
     at: int,
     *,
@@ -79,7 +79,7 @@ def draw_map(
     Colours are scaled to this plane's largest value; `organs` have a white line around them.
     So much is shown around the middle, down and across.
     """
-    values = face_reader(found.maps[label], found.affine).voxels
+    values = face_reader(explanation.maps[label], explanation.affine).voxels
     limit = float(np.abs(values[at]).max()) or 1.0
     cell = (at, values.shape[1] // 2, values.shape[2] // 2)
     picture = painted(
@@ -96,9 +96,9 @@ def note(axes: Axes, text: str) -> None:
     _write(axes, 0.02, 0.97, text, ha="left", va="top")
 
 
-def strongest_slice(found: Explanation, label: str) -> int:
+def strongest_slice(explanation: Explanation, label: str) -> int:
     """The slice, from the head, that holds most of what raised the score."""
-    values = face_reader(found.maps[label], found.affine).voxels
+    values = face_reader(explanation.maps[label], explanation.affine).voxels
     return int(np.maximum(values, 0).sum(axis=(1, 2)).argmax())
 
 

@@ -7,7 +7,13 @@ looks like little, and the CT stays visible below much. Ready-made diverging map
 ones (berlin, managua) under growing opacity fade with the square of the value.
 """
 
+import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -17,11 +23,6 @@ MOST_OPAQUE = 0.75
 # Okabe and Ito's pair for every common colour blindness, equally light (L* 71 and 70).
 RAISED = np.array([0xE6, 0x9F, 0x00], np.float32) / 255
 LOWERED = np.array([0x56, 0xB4, 0xE9], np.float32) / 255
-
-WINDOWS_HU = (  # the first prefix that a label starts with
-    ("lung_", (-1350.0, 150.0)),
-    ("", (-160.0, 240.0)),
-)
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,35 @@ def shared_scale(maps: Float[np.ndarray, "label slice row column"]) -> Scale:
     return Scale(float(f"{np.ceil(largest / digit * (1 - 1e-9)) * digit:.2g}"))
 
 
+@cache
+def _windows() -> Mapping[str, Any]:
+    text = files(__package__).joinpath("windows.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def window_presets() -> dict[str, tuple[float, float]]:
+    """Hounsfield units shown as black and as white, by name."""
+    return {name: (low, high) for name, (low, high) in _windows()["presets"].items()}
+
+
+@cache
+def window_name(label: str) -> str:
+    """The preset in which the abnormality that `label` names is seen best: `windows.toml`."""
+    told = "_" + re.sub(r"[^a-z0-9]+", "_", label.lower()) + "_"
+
+    def names(words: list[str]) -> bool:
+        return any("_" + word.replace(" ", "_") in told for word in words)
+
+    return next(
+        str(row["preset"])
+        for row in _windows()["rows"]
+        if names(row["words"]) and not names(row.get("not", []))
+    )
+
+
 def window_hu(label: str) -> tuple[float, float]:
-    """Hounsfield units shown as black and as white for the organ that `label` speaks of."""
-    return next(window for prefix, window in WINDOWS_HU if label.startswith(prefix))
+    """Hounsfield units shown as black and as white for the abnormality that `label` names."""
+    return window_presets()[window_name(label)]
 
 
 def grey(

@@ -59,27 +59,31 @@ class Finding:
         return self.positive + self.negative
 
 
-def findings(found: Explanation, labels: Sequence[str] | None = None) -> tuple[Finding, ...]:
+def findings(
+    explanation: Explanation, labels: Sequence[str] | None = None
+) -> tuple[Finding, ...]:
     """The chosen labels (default: all), the most probable first.
 
     Raises `TargetError` for a label that the explanation does not have, `WriteError` for
     numbers that are not finite.
     """
-    chosen = tuple(dict.fromkeys(found.labels if labels is None else labels))
+    chosen = tuple(dict.fromkeys(explanation.labels if labels is None else labels))
     for label in chosen:
-        if label not in found.labels:
-            near = difflib.get_close_matches(label, found.labels, 1, 0.0) or ["none"]
+        if label not in explanation.labels:
+            near = difflib.get_close_matches(label, explanation.labels, 1, 0.0) or ["none"]
             raise TargetError(f"no label {label!r} in this explanation: nearest is {near[0]!r}")
     stems = file_names(chosen)
-    all_of = [_finding(found, found.labels.index(label), stems[label]) for label in chosen]
+    all_of = [
+        _finding(explanation, explanation.labels.index(label), stems[label]) for label in chosen
+    ]
     return tuple(sorted(all_of, key=lambda finding: -finding.score))
 
 
-def _finding(found: Explanation, row: int, stem: str) -> Finding:
-    label, values = found.labels[row], found.raw_maps[row]
-    slices = None if found.slice_logits is None else found.slice_logits[row]
+def _finding(explanation: Explanation, row: int, stem: str) -> Finding:
+    label, values = explanation.labels[row], explanation.raw_maps[row]
+    slices = None if explanation.slice_logits is None else explanation.slice_logits[row]
     numbers = np.concatenate(
-        [values.ravel(), found.logits[row : row + 1], found.offsets[row : row + 1]]
+        [values.ravel(), explanation.logits[row : row + 1], explanation.offsets[row : row + 1]]
         + ([] if slices is None else [slices])
     )
     if not np.isfinite(numbers).all():
@@ -91,15 +95,15 @@ def _finding(found: Explanation, row: int, stem: str) -> Finding:
     return Finding(
         label=label,
         stem=stem,
-        probability=found.probabilities[label],
-        score=float(found.logits[row]),
-        offset=float(found.offsets[row]),
+        probability=explanation.probabilities[label],
+        score=float(explanation.logits[row]),
+        offset=float(explanation.offsets[row]),
         positive=float(exact[exact > 0].sum()),
         negative=float(exact[exact < 0].sum()),
-        peak=_peak(values, found.affine),
+        peak=_peak(values, explanation.affine),
         values=values,
         slice_scores=slices,
-        guarantee=found.verdicts[row],
+        guarantee=explanation.verdicts[row],
     )
 
 

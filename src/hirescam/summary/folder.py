@@ -14,6 +14,7 @@ from typing import Any
 
 from hirescam.atomic import atomic_folder
 from hirescam.explanation import Explanation, HiddenOrgan, OrganShares
+from hirescam.explanation.input_warnings import InputWarning, input_warnings
 from hirescam.export.dicom.objects import write_dicom
 from hirescam.export.dicom.source import SourceSeries
 from hirescam.export.nifti import write_map_nifti
@@ -25,7 +26,7 @@ from hirescam.summary.page import Pictures, data_uri
 from hirescam.summary.pictures import build_stage, montage
 from hirescam.summary.viewer_data import Words, living_page, write_living
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "2.0"
 
 
 def summary_schema() -> dict[str, Any]:
@@ -35,7 +36,7 @@ def summary_schema() -> dict[str, Any]:
 
 
 def record(
-    found: Explanation,
+    explanation: Explanation,
     rows: Sequence[Finding],
     scale: Scale,
     names: Mapping[str, Mapping[str, str]],
@@ -43,9 +44,10 @@ def record(
     organs: OrganMasks | None = None,
     shares: OrganShares | None = None,
     hidden: Sequence[HiddenOrgan] = (),
+    warnings: Sequence[InputWarning] = (),
 ) -> dict[str, Any]:
     """All numbers of a summary; `names` gives the files written for each label."""
-    made_by = asdict(found.provenance)
+    made_by = asdict(explanation.provenance)
     versions = {name: made_by.pop(name) for name in ("hirescam", "torch")}
     scan_sha256 = made_by.pop("scan_sha256")
     return {
@@ -54,24 +56,25 @@ def record(
         "versions": versions,
         "provenance": made_by,
         "scan": {
-            "shape": list(found.scan.shape),
-            "spacing_mm": list(found.scan.spacing_mm),
-            "orientation": found.scan.orientation,
+            "shape": list(explanation.scan.shape),
+            "spacing_mm": list(explanation.scan.spacing_mm),
+            "orientation": explanation.scan.orientation,
             "sha256": scan_sha256,
-            "repairs": list(found.scan.repairs),
+            "repairs": list(explanation.scan.repairs),
         },
         "map_grid": {
-            "shape": list(found.raw_maps.shape[1:]),
-            "affine": found.affine.tolist(),
+            "shape": list(explanation.raw_maps.shape[1:]),
+            "affine": explanation.affine.tolist(),
             "unit": UNIT,
         },
         "colour_limit": scale.limit,
+        "warnings": [asdict(warning) for warning in warnings],
         "organs": masks_record(organs, shares),
         "findings": [
-            _of_one(row, found.provenance.method)
+            _of_one(row, explanation.provenance.method)
             | {
                 "organs": shares_record(shares, row.label),
-                "hidden_organs": hidden_record(hidden, row.label),
+                "occluded_organs": hidden_record(hidden, row.label),
                 "files": dict(names[row.label]),
             }
             for row in rows
@@ -152,7 +155,7 @@ def hidden_record(hidden: Sequence[HiddenOrgan], label: str) -> list[dict[str, A
             "organ": each.organ,
             "score": float(each.after[row]),
             "drop": float(each.drops[row]),
-            "foretold_drop": float(each.foretold[row]),
+            "predicted_drop": float(each.foretold[row]),
             "agreement": each.agreement(label).name.lower(),
             "sentence": each.sentence(label),
         }
@@ -165,7 +168,7 @@ Files = dict[str, str]
 
 
 def write_summary(
-    found: Explanation,
+    explanation: Explanation,
     out: Path | str,
     *,
     on_scan: bool = False,
@@ -192,51 +195,63 @@ def write_summary(
     Raises `WriteError` if the disk refuses or `out` may not be replaced, `TargetError` for an
     unknown label.
     """
-    rows = findings(found, labels)
-    scale = shared_scale(found.raw_maps)
-    shares = None if organs is None else found.by_organ(organs)
+    rows = findings(explanation, labels)
+    scale = shared_scale(explanation.raw_maps)
+    shares = None if organs is None else explanation.by_organ(organs)
     names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
+    warnings = input_warnings(explanation, organs)
     with atomic_folder(Path(out), "summary", overwrite=overwrite) as folder:
-        _write_maps(found, rows, names, folder)
-        told = record(found, rows, scale, names, organs=organs, shares=shares, hidden=hidden)
+        _write_maps(explanation, rows, names, folder)
+        told = record(
+            explanation,
+            rows,
+            scale,
+            names,
+            organs=organs,
+            shares=shares,
+            hidden=hidden,
+            warnings=warnings,
+        )
         if pages:
-            write_living(found, names, words, folder)
-            pictures = _write_pictures(found, rows, scale, names, folder)
-            text = living_page(told, found, rows, scale, pictures, organs, words)
+            write_living(explanation, names, words, folder)
+            pictures = _write_pictures(explanation, rows, scale, names, folder)
+            text = living_page(told, explanation, rows, scale, pictures, organs, words)
             (folder / "report.html").write_text(text, encoding="utf-8")
         if organs is not None:
             save_organs(organs, folder / ORGANS_FILE)
         if dicom is not None:
-            write_dicom(found, dicom, folder / "dicom", organs=organs, labels=labels)
+            write_dicom(explanation, dicom, folder / "dicom", organs=organs, labels=labels)
         numbers = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "summary.json").write_text(numbers + "\n", encoding="utf-8")
     return Path(out)
 
 
 def _write_maps(
-    found: Explanation, rows: Sequence[Finding], names: Mapping[str, Files], folder: Path
+    explanation: Explanation, rows: Sequence[Finding], names: Mapping[str, Files], folder: Path
 ) -> None:
     for row in rows:
         name = names[row.label]
-        write_map_nifti(folder / name["map"], row.values, found.affine)
+        write_map_nifti(folder / name["map"], row.values, explanation.affine)
         if "map_on_scan" in name:
             write_map_nifti(
-                folder / name["map_on_scan"], found.on_scan(row.label), found.scan.affine
+                folder / name["map_on_scan"],
+                explanation.on_scan(row.label),
+                explanation.scan.affine,
             )
 
 
 def _write_pictures(
-    found: Explanation,
+    explanation: Explanation,
     rows: Sequence[Finding],
     scale: Scale,
     names: Mapping[str, Files],
     folder: Path,
 ) -> Pictures:
-    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
+    stage = build_stage(explanation.placed, explanation.raw_maps.shape[1:], explanation.affine)
     pictures = {}
     (folder / "pictures").mkdir()
     for row in rows:
-        picture = montage(row, stage, found.affine, scale)
+        picture = montage(row, stage, explanation.affine, scale)
         picture.save(folder / names[row.label]["picture"], compress_level=3)
         pictures[row.label] = data_uri(picture), picture.size
     return pictures

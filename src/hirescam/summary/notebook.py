@@ -19,37 +19,37 @@ from hirescam.summary.templates import template
 _MOST_ROWS = 10
 
 
-def as_html(found: Explanation) -> str:
+def as_html(explanation: Explanation) -> str:
     """The most probable findings as a table, and the map of the first of them."""
-    rows = findings(found)
-    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
-    picture = montage(rows[0], stage, found.affine, shared_scale(found.raw_maps))
+    rows = findings(explanation)
+    stage = build_stage(explanation.placed, explanation.raw_maps.shape[1:], explanation.affine)
+    picture = montage(rows[0], stage, explanation.affine, shared_scale(explanation.raw_maps))
     return template("notebook.html.jinja").render(
         rows=rows[:_MOST_ROWS],
         more=max(len(rows) - _MOST_ROWS, 0),
         picture=data_uri(picture),
-        made_by=found.provenance,
-        shape=found.scan.shape,
+        made_by=explanation.provenance,
+        shape=explanation.scan.shape,
         disclaimer=DISCLAIMER,
     )
 
 
-def show(found: Explanation, label: str) -> Any:
+def show(explanation: Explanation, label: str) -> Any:
     """An ipyniivue widget: the scan, the map of `label` over it, and the crosshair at its peak.
 
     Raises `TargetError` for an unknown label, `MissingPackageError` without ipyniivue.
     """
-    (finding,) = findings(found, [label])
+    (finding,) = findings(explanation, [label])
     ipyniivue = _ipyniivue()
     low, high = window_hu(label)
-    limit = shared_scale(found.raw_maps).limit
+    limit = shared_scale(explanation.raw_maps).limit
     widget = ipyniivue.NiiVue()
     widget.add_colormap("raised", _ramp(RAISED))
     widget.add_colormap("lowered", _ramp(LOWERED))
     widget.load_volumes(
         [
             {
-                "data": _nifti(found.scan.voxels, found.scan.affine),
+                "data": _nifti(explanation.scan.voxels, explanation.scan.affine),
                 "name": "scan.nii",
                 "colormap": "gray",
                 "cal_min": low,
@@ -57,7 +57,7 @@ def show(found: Explanation, label: str) -> Any:
                 "colorbar_visible": False,
             },
             {
-                "data": _nifti(finding.values, found.affine),
+                "data": _nifti(finding.values, explanation.affine),
                 "name": f"{finding.stem}.nii",
                 "colormap": "raised",
                 "colormap_negative": "lowered",
@@ -66,7 +66,7 @@ def show(found: Explanation, label: str) -> Any:
             },
         ]
     )
-    widget.scene.crosshair_pos = _fraction(found.scan, finding.peak.patient_mm)
+    widget.scene.crosshair_pos = _fraction(explanation.scan, finding.peak.patient_mm)
     return widget
 
 

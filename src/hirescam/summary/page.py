@@ -100,19 +100,20 @@ def data_uri(picture: Image.Image, kind: str = "webp") -> str:
 
 
 def page(
-    found: Explanation,
+    explanation: Explanation,
     rows: Sequence[Finding],
     scale: Scale,
     pictures: Pictures,
     files: Mapping[str, str] | None = None,
     *,
     places: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
 ) -> str:
     """The report of `rows`; with `files`, as `inline_living` gives them, there is a viewer.
 
     `places` tells in a sentence where each label's evidence lies, where organs were found.
     """
-    orientation = found.placed.orientation
+    orientation = explanation.placed.orientation
     scripts = {"search": browser.search(), **({"viewer": browser.script()} if files else {})}
     return template("report.html.jinja").render(
         **scripts,
@@ -120,12 +121,13 @@ def page(
         style=browser.style() if files else "",
         shell=browser.shell(),
         files={name: text.replace("<", "\\u003c") for name, text in (files or {}).items()},
-        found=found,
-        scan=found.scan,
-        made_by=found.provenance,
+        explanation=explanation,
+        scan=explanation.scan,
+        made_by=explanation.provenance,
         rows=rows,
         pictures=pictures,
         places=places or {},
+        warnings=warnings,
         box=BOX,
         profiles={
             row.label: slice_profile(row.slice_scores, row.peak.cell[0], orientation)

@@ -20,7 +20,14 @@ from hirescam.export.nifti import write_map_nifti
 from hirescam.organs.masks import OrganMasks
 from hirescam.regions.allowed import organs_of
 from hirescam.summary import browser
-from hirescam.summary.colours import LOWERED, MOST_OPAQUE, RAISED, Scale, window_hu
+from hirescam.summary.colours import (
+    LOWERED,
+    MOST_OPAQUE,
+    RAISED,
+    Scale,
+    window_name,
+    window_presets,
+)
 from hirescam.summary.findings import Finding
 from hirescam.summary.page import Pictures, page
 
@@ -73,12 +80,6 @@ SCAN_FILE = "scan.nii.gz"
 MAPS_FOLDERS = {"hirescam": "maps_hirescam", "gradcam": "maps_gradcam"}
 REPORT_WORDS = "report.json"
 ORGANS_VIEW = "organs"
-
-WINDOWS_HU = {
-    "lung": (-1350.0, 150.0),
-    "mediastinum": (-160.0, 240.0),
-    "bone": (-450.0, 1050.0),
-}
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ def scene(
             method: {label: {"file": file, "offset": at} for label, (file, at) in of.items()}
             for method, of in maps.items()
         },
-        "windows_hu": WINDOWS_HU,
-        "window_of": {label: _window(label) for label in labels},
+        "windows_hu": window_presets(),
+        "window_of": {label: window_name(label) for label in labels},
         "colours": {
             "raised": RAISED.tolist(),
             "lowered": LOWERED.tolist(),
@@ -146,11 +147,6 @@ def scene(
         "allowed": {label: organs_of(label) for label in labels},
         "words": words,
     }
-
-
-def _window(label: str) -> str:
-    """The preset that shows what the static pictures show."""
-    return next(name for name, hu in WINDOWS_HU.items() if hu == window_hu(label))
 
 
 def _names(summary: Mapping[str, Any]) -> dict[int, str]:
@@ -168,7 +164,7 @@ _TAGS = 4096  # bytes around the files, at most
 
 
 def write_living(
-    found: Explanation,
+    explanation: Explanation,
     files: Mapping[str, Mapping[str, str]],
     words: Words | None,
     folder: Path,
@@ -177,12 +173,12 @@ def write_living(
 
     `files` names each label's map. `words` of the report are written where they were asked for.
     """
-    scan = found.placed
+    scan = explanation.placed
     write_nifti(folder / SCAN_FILE, _rounded(scan), scan.affine, description="hirescam scan")
-    for method, maps in found.beside.items():
+    for method, maps in explanation.beside.items():
         for label, named in files.items():
             path = folder / MAPS_FOLDERS[method] / Path(named["map"]).name
-            write_map_nifti(path, maps[found.labels.index(label)], found.affine)
+            write_map_nifti(path, maps[explanation.labels.index(label)], explanation.affine)
     if words is not None:
         (folder / REPORT_WORDS).write_text(
             json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -191,7 +187,7 @@ def write_living(
 
 def living_page(
     summary: Mapping[str, Any],
-    found: Explanation,
+    explanation: Explanation,
     rows: Sequence[Finding],
     scale: Scale,
     pictures: Pictures,
@@ -201,18 +197,21 @@ def living_page(
     """The report with its viewer inside; without, if that was never built or cannot fit."""
     told = {row["label"]: row["organs"] for row in summary["findings"]}
     places = {label: organs["sentence"] for label, organs in told.items() if organs}
-    plain = page(found, rows, scale, pictures, places=places)
+    warnings = [warning["sentence"] for warning in summary["warnings"]]
+    plain = page(explanation, rows, scale, pictures, places=places, warnings=warnings)
     if not browser.is_built():
         return plain
     frame = browser.script() + browser.style() + browser.shell()
     room = MOST_BYTES - len(plain.encode()) - len(frame.encode()) - _TAGS
-    files = inline_living(summary, found, rows, masks, words, most_bytes=room)
-    return page(found, rows, scale, pictures, files, places=places) if files else plain
+    files = inline_living(summary, explanation, rows, masks, words, most_bytes=room)
+    if not files:
+        return plain
+    return page(explanation, rows, scale, pictures, files, places=places, warnings=warnings)
 
 
 def inline_living(
     summary: Mapping[str, Any],
-    found: Explanation,
+    explanation: Explanation,
     rows: Sequence[Finding],
     organs: OrganMasks | None,
     words: Words | None,
@@ -221,8 +220,8 @@ def inline_living(
 ) -> dict[str, str]:
     """What the viewer reads, by name, as text: with a thinned scan that fits, or none."""
     files = {"summary.json": json.dumps(summary, ensure_ascii=False, allow_nan=False)}
-    chosen = [found.labels.index(row.label) for row in rows]
-    maps = {found.provenance.method: found.raw_maps} | dict(found.beside)
+    chosen = [explanation.labels.index(row.label) for row in rows]
+    maps = {explanation.provenance.method: explanation.raw_maps} | dict(explanation.beside)
     for method, values in maps.items():
         files[_maps_file(method)] = _packed(values[chosen])
     stored_organs = None
@@ -230,9 +229,9 @@ def inline_living(
         codes, affine = shrink(organs.codes, organs.affine, ORGAN_VOXELS, mean=False)
         stored_organs = Stored.whole(ORGANS_VIEW, codes, affine)
         files[ORGANS_VIEW] = _packed(codes)
-    voxels = _rounded(found.placed)
+    voxels = _rounded(explanation.placed)
     for most in _SCAN_VOXELS:
-        small, affine = shrink(voxels, found.placed.affine, most)
+        small, affine = shrink(voxels, explanation.placed.affine, most)
         files[_SCAN] = _packed(small)
         told = scene(
             summary,

@@ -29,7 +29,7 @@ MOST_MAPS = 5
 
 @quiet()
 def write_dicom(
-    found: Explanation,
+    explanation: Explanation,
     source: SourceSeries,
     out: str | Path,
     *,
@@ -49,9 +49,9 @@ def write_dicom(
     """
     from hirescam.export.dicom.objects import objects
 
-    check_is_source(source, found.scan)
-    mapped, told = _chosen(found, labels)
-    made = objects(found, source, organs, mapped=mapped, told=told, threshold=threshold)
+    check_is_source(source, explanation.scan)
+    mapped, told = _chosen(explanation, labels)
+    made = objects(explanation, source, organs, mapped=mapped, told=told, threshold=threshold)
     return [_write(each, Path(out) / f"{name}.dcm") for name, each in made]
 
 
@@ -71,17 +71,18 @@ def write_organ_segmentation(
 
 
 def _chosen(
-    found: Explanation, labels: Sequence[str] | None
+    explanation: Explanation, labels: Sequence[str] | None
 ) -> tuple[Sequence[str], Sequence[str]]:
     """The labels whose maps are written, and those that the report tells of."""
     if labels is None:
-        by_score = sorted(found.labels, key=lambda label: -found.scores[label])
-        likely = [label for label in by_score if found.probabilities[label] >= LIKELY]
-        return likely[:MOST_MAPS] or by_score[:1], found.labels
-    unknown = [label for label in labels if label not in found.labels]
+        by_score = sorted(explanation.labels, key=lambda label: -explanation.scores[label])
+        likely = [label for label in by_score if explanation.probabilities[label] >= LIKELY]
+        return likely[:MOST_MAPS] or by_score[:1], explanation.labels
+    unknown = [label for label in labels if label not in explanation.labels]
     if unknown:
         raise TargetError(
-            f"no label {unknown[0]!r} in this explanation: it has {', '.join(found.labels)}"
+            f"no label {unknown[0]!r} in this explanation: it has "
+            f"{', '.join(explanation.labels)}"
         )
     return labels, labels
 
@@ -97,7 +98,7 @@ Named = Iterator[tuple[str, Dataset]]
 
 
 def objects(
-    found: Explanation,
+    explanation: Explanation,
     source: SourceSeries,
     organs: OrganMasks | None,
     *,
@@ -107,15 +108,15 @@ def objects(
 ) -> Named:
     """Maps, segmentations and the report, one after the other: each map is large."""
     pictures = {}
-    for label, (name, made) in zip(mapped, _maps(found, mapped, source), strict=True):
+    for label, (name, made) in zip(mapped, _maps(explanation, mapped, source), strict=True):
         pictures[label] = reference(made)
         yield name, made
-    yield from _thresholded(found, mapped, threshold, source)
+    yield from _thresholded(explanation, mapped, threshold, source)
     if organs is not None:
-        yield from _of_organs(found, mapped, organs, source)
-    shares = None if organs is None else found.by_organ(organs)
+        yield from _of_organs(explanation, mapped, organs, source)
+    shares = None if organs is None else explanation.by_organ(organs)
     place = Place(FIRST_SERIES + 4, "hirescam: findings")
-    yield "report", report(found, told, shares, source, place, pictures)
+    yield "report", report(explanation, told, shares, source, place, pictures)
 
 
 def organ_object(organs: OrganMasks, scan: Volume, source: SourceSeries) -> Dataset:
@@ -129,35 +130,35 @@ def organ_object(organs: OrganMasks, scan: Volume, source: SourceSeries) -> Data
     return segmentation(segments, scan, source, place, description="organs")
 
 
-def _maps(found: Explanation, labels: Sequence[str], source: SourceSeries) -> Named:
+def _maps(explanation: Explanation, labels: Sequence[str], source: SourceSeries) -> Named:
     """One series, in which each label's map is an instance."""
-    series = Place(FIRST_SERIES, f"hirescam: {found.provenance.method} maps"[:64])
+    series = Place(FIRST_SERIES, f"hirescam: {explanation.provenance.method} maps"[:64])
     for number, label in enumerate(labels, start=1):
         place = replace(series, instance_number=number)
-        yield f"map-{number:02}", parametric_map(found, label, source, place)
+        yield f"map-{number:02}", parametric_map(explanation, label, source, place)
 
 
 def _thresholded(
-    found: Explanation, labels: Sequence[str], threshold: float, source: SourceSeries
+    explanation: Explanation, labels: Sequence[str], threshold: float, source: SourceSeries
 ) -> Named:
     """The same of where each map is high; none of a map without positive evidence."""
     series = Place(FIRST_SERIES + 1, "hirescam: maps above a threshold")
     for number, label in enumerate(labels, start=1):
-        if segments := evidence_segments(found, label, threshold):
+        if segments := evidence_segments(explanation, label, threshold):
             place = replace(series, instance_number=number)
             made = segmentation(
                 segments,
-                found.scan,
+                explanation.scan,
                 source,
                 place,
                 description=label[:64],
-                serial=found.provenance.model_sha256[:16],
+                serial=explanation.provenance.model_sha256[:16],
             )
             yield f"thresholded-{number:02}", made
 
 
 def _of_organs(
-    found: Explanation, labels: Sequence[str], organs: OrganMasks, source: SourceSeries
+    explanation: Explanation, labels: Sequence[str], organs: OrganMasks, source: SourceSeries
 ) -> Named:
     """Organs, and the regions that follow from them; none of masks without a voxel."""
     kinds = {
@@ -168,4 +169,7 @@ def _of_organs(
         if segments:
             words = kind.replace("-", " ")
             place = Place(number, f"hirescam: {words}")
-            yield kind, segmentation(segments, found.scan, source, place, description=words)
+            yield (
+                kind,
+                segmentation(segments, explanation.scan, source, place, description=words),
+            )

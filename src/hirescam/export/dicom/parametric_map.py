@@ -28,18 +28,18 @@ LOGIT = CodedConcept("{logit}", "UCUM", "logit")
 
 
 def parametric_map(
-    found: Explanation, label: str, source: SourceSeries, place: Place
+    explanation: Explanation, label: str, source: SourceSeries, place: Place
 ) -> ParametricMap:
     """The map of `label`; window and level are the same on both sides of zero."""
-    values = found.on_scan(label)
+    values = explanation.on_scan(label)
     limit = max(float(np.abs(values).max()), float(np.finfo(np.float32).tiny))
     made = ParametricMap(
         source.images,
-        on_grid_of(values, found.scan, source),
+        on_grid_of(values, explanation.scan, source),
         **place.arguments,
-        **device(found.provenance.model_sha256[:16]),
+        **device(explanation.provenance.model_sha256[:16]),
         contains_recognizable_visual_features=False,
-        real_world_value_mappings=[_meaning(found, label, limit)],
+        real_world_value_mappings=[_meaning(explanation, label, limit)],
         voi_lut_transformations=[
             VOILUTTransformation(
                 window_center=0.0, window_width=2 * limit, voi_lut_function="LINEAR_EXACT"
@@ -77,9 +77,9 @@ def _turn(made: ParametricMap) -> None:
     made.FloatPixelData = values[::-1].tobytes()
 
 
-def _meaning(found: Explanation, label: str, limit: float) -> RealWorldValueMapping:
+def _meaning(explanation: Explanation, label: str, limit: float) -> RealWorldValueMapping:
     """What a value is: its unit, its kind, and the algorithm that made it."""
-    made_by = found.provenance
+    made_by = explanation.provenance
     mapping = RealWorldValueMapping(
         lut_label="LOGIT",
         lut_explanation=f"{made_by.method} of {label}"[:64],
@@ -87,7 +87,7 @@ def _meaning(found: Explanation, label: str, limit: float) -> RealWorldValueMapp
         value_range=(-limit, limit),
         slope=1.0,
         intercept=0.0,
-        quantity_definition=concept(MAP_CODES[found.guarantees[label].kind]),
+        quantity_definition=concept(MAP_CODES[explanation.guarantees[label].kind]),
     )
     told = {
         codes.DCM.AlgorithmName: made_by.method,
@@ -95,7 +95,7 @@ def _meaning(found: Explanation, label: str, limit: float) -> RealWorldValueMapp
         codes.DCM.AlgorithmParameters: "; ".join(
             f"{name}: {value}" for name, value in parameters(made_by).items()
         ),
-        codes.DCM.Comment: found.guarantees[label].sentence(made_by.method),
+        codes.DCM.Comment: explanation.guarantees[label].sentence(made_by.method),
     }
     items: list[Any] = mapping.QuantityDefinitionSequence  # of text as well as codes
     items.extend(TextContentItem(name=concept(name), value=text) for name, text in told.items())

@@ -78,15 +78,15 @@ def region_segments(labels: Sequence[str], organs: OrganMasks) -> list[Segment]:
     ]
 
 
-def evidence_segments(found: Explanation, label: str, threshold: float) -> list[Segment]:
+def evidence_segments(explanation: Explanation, label: str, threshold: float) -> list[Segment]:
     """Where a map reaches `threshold` of its peak; none of a map without positive evidence."""
-    values = found.on_scan(label)
+    values = explanation.on_scan(label)
     peak = float(values.max())
     if peak <= 0:
         return []
     name = f"{label} over {100 * threshold:.0f} % of its peak"[:64]
     mask = values >= threshold * peak
-    made_by = algorithm(found.provenance)
+    made_by = algorithm(explanation.provenance)
     return [Segment(name, mask, concept(REGION), concept(SELECTED), made_by)]
 
 

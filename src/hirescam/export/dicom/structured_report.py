@@ -37,7 +37,7 @@ DISCLAIMER = "For research, not for diagnosis."
 
 
 def report(
-    found: Explanation,
+    explanation: Explanation,
     labels: Sequence[str],
     shares: OrganShares | None,
     source: SourceSeries,
@@ -49,7 +49,7 @@ def report(
     `pictures` refer to the maps that were written, by label: each is named as the visual
     explanation of its finding.
     """
-    ordered = sorted(labels, key=lambda label: -found.scores[label])
+    ordered = sorted(labels, key=lambda label: -explanation.scores[label])
     content = MeasurementReport(
         observation_context=ObservationContext(
             observer_device_context=ObserverContext(
@@ -57,14 +57,14 @@ def report(
                 observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
                     uid=UID(),
                     name="hirescam",
-                    model_name=found.provenance.model[:64],
+                    model_name=explanation.provenance.model[:64],
                     manufacturer_name="hirescam",
                 ),
             )
         ),
         procedure_reported=concept(CT_OF_CHEST),
         imaging_measurements=[
-            _finding(found, label, shares, pictures.get(label)) for label in ordered
+            _finding(explanation, label, shares, pictures.get(label)) for label in ordered
         ],
         title=concept(codes.DCM.ImagingMeasurementReport),
     )
@@ -87,10 +87,10 @@ def reference(image: Dataset) -> Dataset:
 
 
 def _finding(
-    found: Explanation, label: str, shares: OrganShares | None, picture: Dataset | None
+    explanation: Explanation, label: str, shares: OrganShares | None, picture: Dataset | None
 ) -> MeasurementsAndQualitativeEvaluations:
-    made_by = found.provenance
-    verdict = found.guarantees[label]
+    made_by = explanation.provenance
+    verdict = explanation.guarantees[label]
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=UID(), identifier=label),
         finding_type=own_code(label),
@@ -103,10 +103,10 @@ def _finding(
         measurements=[
             Measurement(
                 concept(codes.DCM.CertaintyOfFinding),
-                100 * found.probabilities[label],
+                100 * explanation.probabilities[label],
                 concept(codes.UCUM.Percent),
             ),
-            Measurement(own_code("score"), found.scores[label], LOGIT),
+            Measurement(own_code("score"), explanation.scores[label], LOGIT),
             *_evidence(label, shares),
         ],
         qualitative_evaluations=[

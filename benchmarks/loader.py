@@ -26,9 +26,9 @@ import hirescam
 from hirescam.ct.packed import read_packed, write_packed
 from hirescam.ct.prepare import Preparation, place, windowed
 from hirescam.training.datasets.cases import Case
-from hirescam.training.loader import Scans, loading
+from hirescam.training.loader import PreparedScans, loading
 from hirescam.training.prepared import Files, Grid
-from hirescam.training.sampler import Turn, Visit
+from hirescam.training.sampler import FlipRotation, SamplerItem
 
 PREPARATION = Preparation()
 PUBLISHED = "published loader (npz)"
@@ -112,7 +112,7 @@ def loaders(folder, placed, rounds):
     """The whole way to the float32 input, and how near it comes to memory bandwidth."""
     path, npz = folder / "scan.b2nd", folder / "whole.npz"
     write_packed(placed, path)
-    visits = [Visit(0)] * 8
+    sampler_items = [SamplerItem(0)] * 8
     x = torch.zeros(PREPARATION.input_shape)
     voxels = np.zeros_like(placed)
 
@@ -129,7 +129,9 @@ def loaders(folder, placed, rounds):
     for threads in (1, 2):
         scans = few_scans(path)
         began = perf_counter()
-        with loading(scans, visits * rounds, device=x.device, threads=threads) as samples:
+        with loading(
+            scans, sampler_items * rounds, device=x.device, threads=threads
+        ) as samples:
             count = sum(1 for _ in samples)
         name = f"ours, loader with {threads} thread{'s'[: threads > 1]} ahead"
         seconds[name] = [(perf_counter() - began) / count] * rounds
@@ -158,14 +160,14 @@ def flat(reads):
     """Memory of the loader after so many reads, against that after a hundred."""
     preparation = Preparation(shape=(45, 140, 140))
     voxels = np.random.default_rng(0).normal(-500, 300, preparation.shape).astype(np.int16)
-    turns = [Turn(), Turn(-1, 1), Turn(-3, 2)]
+    turns = [FlipRotation(), FlipRotation(-1, 1), FlipRotation(-3, 2)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scan.b2nd"
         write_packed(voxels, path)
-        visits = (Visit(0, turns[n % len(turns)]) for n in range(reads))
+        sampler_items = (SamplerItem(0, turns[n % len(turns)]) for n in range(reads))
         rows, began = [], perf_counter()
         scans = few_scans(path, preparation)
-        with loading(scans, visits, device=torch.device("cpu"), threads=2) as samples:
+        with loading(scans, sampler_items, device=torch.device("cpu"), threads=2) as samples:
             for number, _ in enumerate(samples, start=1):
                 if number == 100 or number % (reads // 4) == 0:
                     rate = number / (perf_counter() - began)
@@ -177,7 +179,7 @@ def flat(reads):
 def few_scans(path, preparation=PREPARATION):
     case = Case("one", path, np.zeros(1, np.float32), np.zeros((1, 3), bool))
     grid = Grid(preparation, cells=None)
-    return Scans((case,), (Files(path, None),), grid, {"lung_nodule": ("right_lung",)})
+    return PreparedScans((case,), (Files(path, None),), grid, {"lung_nodule": ("right_lung",)})
 
 
 def decompressed(path):

@@ -7,7 +7,7 @@ from .ct.sandbox import read_volume_sandboxed as read_volume_sandboxed
 from .ct.volume import Volume as Volume
 from .ct.volume import reorient as reorient
 from .errors import HirescamError as HirescamError
-from .evaluation.run import evaluate as evaluate
+from .evaluation.outcomes import evaluate as evaluate
 from .explanation import Explanation as Explanation
 from .explanation import HiddenOrgan as HiddenOrgan
 from .explanation import OrganShares as OrganShares
@@ -32,6 +32,8 @@ from .reports.table import LabelTable as LabelTable
 from .simulate.chest import simulate as simulate
 from .summary.folder import write_summary as write_summary
 from .training.config import TrainConfig as TrainConfig
+from .training.datasets.cases import Case as Case
+from .training.datasets.read import read_cases as read_cases
 from .training.train import train as train
 
 __version__: str

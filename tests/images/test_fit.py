@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hirescam.images.fit import PAPER, Recipe, fit
-from hirescam.images.measure import judge_with, read_masks
+from hirescam.images.measure import evaluator, read_masks
 from hirescam.images.networks import flattened
 from hirescam.images.parts import read_part
 from hirescam.images.read import read_photographs
@@ -41,14 +41,14 @@ def run(parts, folder, recipe=RECIPE, stop_after=None):
     """Fit anew, or go on; `stop_after` epochs the process is taken to die."""
     training, validation = parts
     masks = read_masks(validation.photographs, SIDE)
-    judge = judge_with(validation, masks, validation, masks)
+    evaluate = evaluator(validation, masks, validation, masks)
 
     def on_epoch(done, of):
         if done == stop_after:
             raise Interrupted
 
     net = network()
-    history = fit(net, training, judge, validation.labels, recipe, folder, on_epoch=on_epoch)
+    history = fit(net, training, evaluate, validation.labels, recipe, folder, on_epoch=on_epoch)
     return net, history
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from hirescam.errors import ReadError
 from hirescam.images.fit import Recipe, fit
-from hirescam.images.measure import Judged, evidence_outside
+from hirescam.images.measure import PhotographScores, evidence_outside
 from hirescam.images.networks import flattened
-from hirescam.images.parts import Part
+from hirescam.images.parts import PhotographInputs
 from hirescam.images.photographs import Photograph
 from hirescam.images.places import Box, allowed_places, read_places
 from hirescam.methods import hirescam
@@ -95,8 +95,8 @@ def trained(tmp_path_factory):
     def batches(order):
         return iter(torch.split(x[list(order)], 16))
 
-    def judge(network):
-        return Judged(network(x).detach(), torch.zeros(2, 0, dtype=torch.float64))
+    def evaluate(network):
+        return PhotographScores(network(x).detach(), torch.zeros(2, 0, dtype=torch.float64))
 
     networks = {}
     for loss in ("present", None):
@@ -104,7 +104,7 @@ def trained(tmp_path_factory):
             torch.manual_seed(0)
             trunk = nn.Sequential(nn.Conv2d(3, 8, 2, stride=2), nn.ReLU())
             network = flattened(trunk, 8, 4, 1)
-        part = Part(photographs, batches, torch.from_numpy(places))
+        part = PhotographInputs(photographs, batches, torch.from_numpy(places))
         recipe = Recipe(
             batch=16,
             epochs=20,
@@ -115,7 +115,7 @@ def trained(tmp_path_factory):
             mask_loss_weight=3.0,
         )
         folder = tmp_path_factory.mktemp("run")
-        fit(network, part, judge, part.labels, recipe, folder)
+        fit(network, part, evaluate, part.labels, recipe, folder)
         networks[loss] = network
     return networks
 
@@ -134,7 +134,7 @@ def test_the_mask_loss_keeps_evidence_for_the_sky_above(trained):
 def test_evidence_outside_is_that_of_shown_classes(trained):
     x, _, sky = skies(32, seed=1)
     photographs = [in_memory(number, shown) for number, shown in enumerate(sky)]
-    part = Part(photographs, lambda order: iter(torch.split(x[list(order)], 5)))
+    part = PhotographInputs(photographs, lambda order: iter(torch.split(x[list(order)], 5)))
     allowed = allowed_places({"sky": [Box(bottom=0.5)]}, ["sky"], np.ones((32, 1)), (4, 4))
     found = evidence_outside(trained[None], part, torch.from_numpy(allowed))
     assert found == pytest.approx(outside(trained[None], x[sky]))

@@ -30,7 +30,7 @@ def test_every_layout_gives_the_labels_and_the_masks_that_were_drawn(write, tmp_
     for split, drawn in (("train", TRAINING), ("val", VALIDATION)):
         assert [one.name for one in found.splits[split]] == [one.name for one in drawn]
         for one, scene in zip(found.splits[split], drawn, strict=True):
-            shown = one.read_shown()
+            shown = one.read_class_masks()
             names = {found.classes[at] for at in np.flatnonzero(one.labels)}
             assert names == set(scene.masks)
             for name, mask in scene.masks.items():
@@ -54,7 +54,7 @@ def test_sbd_adds_what_vocs_lists_do_not_hold(tmp_path):
     last = found.splits["train"][-1]
     assert last.path.parent.name == "img"
     for name, mask in more[-1].masks.items():
-        np.testing.assert_array_equal(last.read_shown().inside[CLASSES.index(name)], mask)
+        np.testing.assert_array_equal(last.read_class_masks().inside[CLASSES.index(name)], mask)
 
 
 def test_sbds_list_without_vocs_validation_is_taken_where_it_is_there(tmp_path):
@@ -63,14 +63,14 @@ def test_sbds_list_without_vocs_validation_is_taken_where_it_is_there(tmp_path):
     write_sbd(tmp_path, more[:3], more[3:], without_val=more[:2])
     found = read_photographs(tmp_path)
     assert len(found.splits["train"]) == len(TRAINING) + 2
-    assert "paper trained on 7087" in found.told
+    assert "paper trained on 7087" in found.description
 
 
 def test_vocs_own_mask_is_taken_where_sbd_has_one_too(tmp_path):
     write_voc(tmp_path, TRAINING, VALIDATION)
     write_sbd(tmp_path, TRAINING, [])
     first = read_photographs(tmp_path).splits["train"][0]
-    assert not first.read_shown().known.all()  # only VOC's has void
+    assert not first.read_class_masks().known.all()  # only VOC's has void
 
 
 def test_an_input_is_standardised_and_a_mask_keeps_its_place(tmp_path):

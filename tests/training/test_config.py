@@ -3,7 +3,7 @@
 import pytest
 
 from hirescam.errors import HirescamError
-from hirescam.training.config import TrainConfig, differing, parse_changes
+from hirescam.training.config import TrainConfig, changed_keys, parse_changes
 from make import REPO
 
 RECIPES = sorted((REPO / "recipes").glob("*.toml"))
@@ -34,13 +34,13 @@ def test_the_defaults_are_the_paper_s(recipe):
 def test_the_paper_s_recipes_differ_in_the_mask_loss_alone():
     plain = TrainConfig.read(REPO / "recipes" / "axialnet-class.toml")
     masked = TrainConfig.read(REPO / "recipes" / "axialnet-mask.toml")
-    assert differing(plain, masked) == ["name", "mask_loss"]
+    assert changed_keys(plain, masked) == ["name", "mask_loss"]
 
 
 def test_the_paper_s_recipe_names_each_known_defect_of_its_code():
     plain = TrainConfig.read(REPO / "recipes" / "axialnet-class.toml")
     others = {"name", "layout"}
-    defects = set(differing(plain, TrainConfig(data=plain.data))) - others
+    defects = set(changed_keys(plain, TrainConfig(data=plain.data))) - others
     assert defects == {"view", "augmentation", "downsampling"}
 
 
@@ -91,5 +91,5 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path):
 def test_a_run_may_go_on_elsewhere_if_a_step_has_as_many_scans():
     here = TrainConfig(data="cases.csv", accumulate=4)
     spread = {"processes": 2, "nodes": 2, "accumulate": 1, "device": "cuda"}
-    assert differing(here, here.model_copy(update=spread)) == []
-    assert differing(here, here.model_copy(update={"nodes": 2})) == ["scans_per_step"]
+    assert changed_keys(here, here.model_copy(update=spread)) == []
+    assert changed_keys(here, here.model_copy(update={"nodes": 2})) == ["scans_per_step"]

@@ -9,11 +9,11 @@ from hirescam.models.files import load_model
 from hirescam.training import assemble
 from hirescam.training.checkpoint import load_state
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.loader import Scans, loading
-from hirescam.training.loop import losses_of
+from hirescam.training.loader import PreparedScans, loading
+from hirescam.training.loop import sample_losses
 from hirescam.training.objective import Objective
 from hirescam.training.prepared import grid_of, prepare_all
-from hirescam.training.sampler import Visit
+from hirescam.training.sampler import SamplerItem
 from hirescam.training.train import train
 from make_cases import small_config, write_cases
 
@@ -60,16 +60,19 @@ def mean_loss(table, out):
     grid = assemble.grid(small_config(table), model)
     valid = cases.splits["valid"]
     files = prepare_all(valid, grid, table.parent / "cache", with_organs=True)
-    scans = Scans(valid, files, grid, cases.anatomy)
+    scans = PreparedScans(valid, files, grid, cases.anatomy)
     objective = Objective(model.network, mask_loss="published")
-    with torch.no_grad(), loading(scans, map(Visit, range(len(valid))), device=CPU) as samples:
-        each = [losses_of(objective, sample).total for sample in samples]
+    with (
+        torch.no_grad(),
+        loading(scans, map(SamplerItem, range(len(valid))), device=CPU) as samples,
+    ):
+        each = [sample_losses(objective, sample).total for sample in samples]
     return torch.stack(each).mean().item()
 
 
 def test_several_processes_prepare_the_same_files(table, tmp_path):
     cases = read_cases(small_config(table))
-    grid = grid_of(assemble.fresh_model(small_config(table), cases))
+    grid = grid_of(assemble.initial_model(small_config(table), cases))
     one = prepare_all(cases.splits["train"], grid, tmp_path / "one", with_organs=True)
     two = prepare_all(cases.splits["train"], grid, tmp_path / "two", with_organs=True, jobs=2)
     for a, b in zip(one, two, strict=True):

@@ -9,12 +9,12 @@ import numpy as np
 
 from hirescam.anatomy import ORGANS
 from hirescam.cohort.manifest import Entry
-from hirescam.cohort.reading import STRICT, Reading
+from hirescam.cohort.reading import STRICT, ReadScan
 from hirescam.errors import HirescamError
 from hirescam.models.files import load_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.segment import segment_organs
-from hirescam.training.assemble import drawn_model, grid
+from hirescam.training.assemble import grid, randomly_initialised_model
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case, Cases
 from hirescam.training.prepared import Grid, grid_of, prepare
@@ -29,7 +29,7 @@ class Preparing:
 
     grid: Grid
     cache: Path
-    reading: Reading = STRICT
+    reading: ReadScan = STRICT
 
     name = "prepare"
 
@@ -63,7 +63,7 @@ class Preparing:
 
 
 def preparing(
-    cache: Path, *, model: Path | None, recipe: Path | None, reading: Reading = STRICT
+    cache: Path, *, model: Path | None, recipe: Path | None, reading: ReadScan = STRICT
 ) -> Preparing:
     """The step for a model file, or for a recipe that a model is yet to be trained by."""
     if (model is None) == (recipe is None):
@@ -75,5 +75,5 @@ def preparing(
         return Preparing(grid_of(load_model(model)), cache.absolute(), reading)
     assert recipe is not None, "one of the two"
     config = TrainConfig.read(recipe)
-    untrained = drawn_model(config, Cases({}, {"train": ()}))
+    untrained = randomly_initialised_model(config, Cases({}, {"train": ()}))
     return Preparing(grid(config, untrained), cache.absolute(), reading)

@@ -20,7 +20,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.memory import forget_peak, peak_mib
 from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError, WriteError
-from hirescam.training.prepared import digest, known_digest
+from hirescam.training.prepared import cached_digest, digest
 
 
 @runtime_checkable
@@ -103,7 +103,7 @@ def work_key(step: Step, entry: Entry, out: Path, code: str) -> str:
         with refusing(path):
             if not path.exists():
                 raise ReadError("is not there: check its path in the manifest")
-            digests.append(known_digest(path, out / "digests"))
+            digests.append(cached_digest(path, out / "digests"))
     ingredients = [step.name, dict(step.settings), code, digests, entry.series]
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

@@ -110,9 +110,9 @@ def _by_place(finding: Mapping[str, Any], places: tuple[str, ...]) -> list[float
     return [finding["positive_evidence"] * shares[place] for place in places]
 
 
-OUTLYING = 3.5
+OUTLIER_Z = 3.5
 """Robust z-score from which a scan is an outlier. Iglewicz and Hoaglin, 1993."""
-DIFFERENT = 0.1
+MIN_DIFFERENCE = 0.1
 """The least difference of shares that makes an outlier where all others agree."""
 
 
@@ -167,7 +167,7 @@ def _outliers(evidence: Evidence) -> Iterator[Row]:
         usual = float(np.median(inside))
         spread = float(np.median(np.abs(inside - usual)))
         distance = 0.6745 * (inside - usual) / max(spread, 1e-6)
-        odd = (np.abs(distance) > OUTLYING) & (np.abs(inside - usual) > DIFFERENT)
+        odd = (np.abs(distance) > OUTLIER_Z) & (np.abs(inside - usual) > MIN_DIFFERENCE)
         for at in np.flatnonzero(odd):
             yield {
                 "scan": evidence.scans[scans[at]],

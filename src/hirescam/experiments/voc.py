@@ -23,11 +23,11 @@ from hirescam.images.fit import FROZEN_TRUNK, PAPER, History, fit
 from hirescam.images.measure import (
     METHODS,
     WHAT_AN_IOU_SAYS,
-    Judge,
+    Evaluator,
     Masks,
     difference,
+    evaluator,
     evidence_outside,
-    judge_with,
     maps_of,
     read_masks,
 )
@@ -96,8 +96,10 @@ def run(
         photographs, data, out / "runs", scale, threads=jobs, on_progress=on_progress
     ):
         valid, of_sample = masks(subject.side)
-        judge = judge_with(subject.validation, valid, subject.training.some(sample), of_sample)
-        results[subject.name] = _result(subject, judge, shown, out / "runs", on_progress)
+        evaluate = evaluator(
+            subject.validation, valid, subject.training.some(sample), of_sample
+        )
+        results[subject.name] = _result(subject, evaluate, shown, out / "runs", on_progress)
     histories = {name: result.history for name, result in results.items()}
     epochs = list(by_epoch(histories, truth))
     write_table(Table("voc-epochs", "IoU and losses after each epoch", epochs), out)
@@ -109,8 +111,8 @@ def run(
         list(by_group(histories, truth, photographs.classes)),
         notes=(
             WHAT_AN_IOU_SAYS,
-            photographs.told,
-            *(_told(result, truth) for result in results.values()),
+            photographs.description,
+            *(_describe(result, truth) for result in results.values()),
             "Of a map, pixels above a share of its largest value count as marked: the share "
             "that is best on training photographs, one for each network and kind of map. Each "
             "network has the weights of its epoch with the lowest validation loss.",
@@ -125,12 +127,16 @@ def run(
 
 
 def _result(
-    subject: Subject, judge: Judge, shown: Sequence[int], runs: Path, on_progress: OnProgress
+    subject: Subject,
+    evaluate: Evaluator,
+    shown: Sequence[int],
+    runs: Path,
+    on_progress: OnProgress,
 ) -> Result:
     history = fit(
         subject.network,
         subject.training,
-        judge,
+        evaluate,
         subject.validation.labels,
         subject.recipe,
         runs / _run_name(subject),
@@ -151,7 +157,9 @@ def _run_name(subject: Subject) -> str:
     names = [one.name for one in subject.training.photographs]
     allowed = subject.training.allowed if subject.recipe.mask_loss else None
     places = None if allowed is None else allowed.flatten(1).nonzero().tolist()
-    decides = repr((subject.told, subject.side, subject.recipe, names, places, subject.network))
+    decides = repr(
+        (subject.description, subject.side, subject.recipe, names, places, subject.network)
+    )
     return f"voc-{subject.name}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}"
 
 
@@ -176,18 +184,18 @@ def _examples(
         yield Example(rgb(photograph.path, side), photographs.classes[label], mask, maps)
 
 
-def _told(result: Result, truth: Float[np.ndarray, "photograph label"]) -> str:
+def _describe(result: Result, truth: Float[np.ndarray, "photograph label"]) -> str:
     subject, history = result.subject, result.history
     means = {method: mean_iou(history, method, truth) for method in METHODS}
-    told = ", ".join(
+    description = ", ".join(
         f"{method} {each.value:.3f} (95 % interval {each.low:.3f} to {each.high:.3f})"
         for method, each in means.items()
     )
     sentences = [
-        f"{subject.name}: {subject.told}",
+        f"{subject.name}: {subject.description}",
         f"Maps are {result.guarantee.kind}; both kinds differ by up to "
         f"{difference(result.maps):.1%} of a map's largest value.",
-        f"Mean AUROC {mean_auroc(history, truth):.3f}; IoU by {told}.",
+        f"Mean AUROC {mean_auroc(history, truth):.3f}; IoU by {description}.",
     ]
     if result.outside is not None:
         sentences.append(f"Positive evidence outside {PLACES}: {result.outside:.0%}.")

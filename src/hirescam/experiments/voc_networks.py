@@ -12,7 +12,7 @@ from torch import nn
 from hirescam.errors import MissingPackageError
 from hirescam.images.fit import PAPER, SIDE_IN_PAPER, Recipe
 from hirescam.images.networks import TwoParts, flattened, pooled, vgg16
-from hirescam.images.parts import Part, read_part, stored_part
+from hirescam.images.parts import PhotographInputs, read_part, stored_part
 from hirescam.images.photographs import Photographs
 from hirescam.images.places import Places, allowed_places, read_places
 from hirescam.models.efficientnet_lite import (
@@ -59,10 +59,10 @@ class Subject:
     name: str
     network: TwoParts
     recipe: Recipe
-    training: Part
-    validation: Part
+    training: PhotographInputs
+    validation: PhotographInputs
     side: int
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class _Setting:
     def labels(self) -> int:
         return len(self.photographs.classes)
 
-    def part(self, split: str, side: int, recipe: Recipe) -> Part:
+    def part(self, split: str, side: int, recipe: Recipe) -> PhotographInputs:
         photographs = self.photographs.splits[split]
         part = read_part(photographs, side=side, batch=recipe.batch, threads=self.threads)
         if self.places is None:
@@ -112,11 +112,11 @@ def _on_frozen_trunk(setting: _Setting) -> Iterator[Subject]:
     """One layer on stored features, flattened and averaged."""
     scale, recipe = setting.scale, setting.scale.frozen
     trunk = _seeded(EfficientNetLite0Trunk, recipe.seed)
-    told = f"{LITE0} with ImageNet weights, frozen."
+    description = f"{LITE0} with ImageNet weights, frozen."
     try:
         load_imagenet_lite0(trunk)
     except MissingPackageError as error:
-        told = f"{LITE0} with RANDOM weights, frozen: its maps say little. {error}."
+        description = f"{LITE0} with RANDOM weights, frozen: its maps say little. {error}."
     trunk.to(setting.device)
     training, validation = (
         stored_part(
@@ -139,7 +139,7 @@ def _on_frozen_trunk(setting: _Setting) -> Iterator[Subject]:
         heads["flattened, mask loss"] = build_flattened, replace(for_sums, mask_loss="present")
     for name, (build, its_recipe) in heads.items():
         network = _seeded(build, recipe.seed).to(setting.device)
-        yield Subject(name, network, its_recipe, training, validation, scale.side, told)
+        yield Subject(name, network, its_recipe, training, validation, scale.side, description)
 
 
 def _vgg16(setting: _Setting) -> Subject:
@@ -149,9 +149,9 @@ def _vgg16(setting: _Setting) -> Subject:
     recipe, side = (scale.vgg, scale.vgg_side) if weights is None else (PAPER, SIDE_IN_PAPER)
     build = partial(VGG16, setting.labels, hidden=scale.vgg_hidden)
     network = vgg16(_seeded(build, recipe.seed))
-    told = f"{VGG}, convolutions from ImageNet, all layers trained as in the paper."
+    description = f"{VGG}, convolutions from ImageNet, all layers trained as in the paper."
     if weights is None:
-        told = (
+        description = (
             f"{VGG} from RANDOM weights (epochs: {recipe.epochs}, {side} pixels): this shows "
             f"that it trains and is explained, its IoU means nothing. For the paper's recipe "
             f"put {Path(IMAGENET_VGG16_URL).name} from download.pytorch.org/models beside the "
@@ -161,7 +161,7 @@ def _vgg16(setting: _Setting) -> Subject:
         load_imagenet_vgg16(network, weights)
     network.to(setting.device)
     training, validation = (setting.part(split, side, recipe) for split in SPLITS)
-    return Subject(VGG, network, recipe, training, validation, side, told)
+    return Subject(VGG, network, recipe, training, validation, side, description)
 
 
 def _cells(side: int) -> int:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import hirescam
 from hirescam.atomic import atomic_folder
-from hirescam.evaluation.evidence import OUTLYING, Evidence, label_table, outlier_table
+from hirescam.evaluation.evidence import OUTLIER_Z, Evidence, label_table, outlier_table
 from hirescam.evaluation.tables import Row
 from hirescam.figures.output import svg, without_nan, write_csv
 from hirescam.summary.templates import template
@@ -70,7 +70,7 @@ def _page(evidence: Evidence, summary: Row, tables: dict[str, list[Row]]) -> str
         if slices.size
         else "",
         caveat=WHAT_AN_ALARM_SAYS,
-        outlying=OUTLYING,
+        outlying=OUTLIER_Z,
         most=_MOST_OUTLIERS,
     )
 

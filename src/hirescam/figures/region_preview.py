@@ -45,7 +45,7 @@ def write_regions(
     """
     claim_folder(out, "regions", older=("regions.json",))
     cases = read_cases(config)
-    grid = assemble.grid(config, assemble.drawn_model(config, cases))
+    grid = assemble.grid(config, assemble.randomly_initialised_model(config, cases))
     every = [case for of_split in cases.splits.values() for case in of_split]
     cache = config.cache or config.data.parent / "cache"
     files = prepare_all(

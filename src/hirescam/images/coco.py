@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from hirescam.errors import MissingPackageError, ReadError
-from hirescam.images.photographs import Photograph, Photographs, Shown
+from hirescam.images.photographs import ClassMasks, Photograph, Photographs
 from hirescam.parsing import read_json
 
 SPLITS = {"train": "instances_train", "val": "instances_val"}
@@ -46,14 +46,16 @@ def read_coco(folder: Path) -> Photographs:
     splits = {
         split: _split(folder, files[split], table, rank) for split, table in tables.items()
     }
-    told = (
+    description = (
         f"COCO layout: {len(splits['train'])} photographs for training, {len(splits['val'])} "
         f"for validation."
     )
-    return Photographs(tuple(categories[number] for number in rank), splits, told)
+    return Photographs(tuple(categories[number] for number in rank), splits, description)
 
 
-def drawn(outlines: Sequence[Record], shape: tuple[int, int], rank: Mapping[int, int]) -> Shown:
+def drawn(
+    outlines: Sequence[Record], shape: tuple[int, int], rank: Mapping[int, int]
+) -> ClassMasks:
     """Annotations of one image as one plane per class."""
     inside = np.zeros((len(rank), *shape), bool)
     known = np.ones(shape, bool)
@@ -63,7 +65,7 @@ def drawn(outlines: Sequence[Record], shape: tuple[int, int], rank: Mapping[int,
             known &= ~mask
         else:
             inside[rank[outline["category_id"]]] |= mask
-    return Shown(inside, known | inside.any(axis=0))
+    return ClassMasks(inside, known | inside.any(axis=0))
 
 
 def _split(

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hirescam.images.measure import Judge
+from hirescam.images.measure import Evaluator
 from hirescam.images.networks import TwoParts
-from hirescam.images.parts import Part
+from hirescam.images.parts import PhotographInputs
 from hirescam.training.checkpoint import load_state, save_state
 from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES, classification_loss
 from hirescam.training.modes import deterministic
@@ -80,8 +80,8 @@ class History:
 
 def fit(
     network: TwoParts,
-    training: Part,
-    judge: Judge,
+    training: PhotographInputs,
+    evaluate: Evaluator,
     truth: Float[Tensor, "photograph label"],
     recipe: Recipe,
     folder: Path,
@@ -90,8 +90,8 @@ def fit(
 ) -> History:
     """Train `network` in place and leave it with its best weights.
 
-    `judge` says what the network makes of the validation photographs, whose labels are `truth`.
-    A run that `folder` holds is taken up after its last whole epoch.
+    `evaluate` scores the network on the validation photographs, whose labels are `truth`.
+    A run that `folder` holds continues after its last complete epoch.
     """
     optimiser = recipe.new_optimiser(network)
     rows: list[dict[str, Tensor]] = []
@@ -106,12 +106,12 @@ def fit(
             on_epoch(len(rows), recipe.epochs)
             loss = _train(network, training, optimiser, recipe, len(rows))
             network.eval()
-            judged = judge(network)
+            evaluated = evaluate(network)
             row = {
                 "train_loss": torch.tensor(loss),
-                "valid_loss": classification_loss(judged.scores, truth),
-                "scores": judged.scores,
-                "ious": judged.ious,
+                "valid_loss": classification_loss(evaluated.scores, truth),
+                "scores": evaluated.scores,
+                "ious": evaluated.ious,
             }
             rows = [*rows, row]
             _keep(network, optimiser, rows, recipe, folder)
@@ -129,7 +129,7 @@ def _repeatable(network: TwoParts) -> AbstractContextManager[None]:
 
 def _train(
     network: TwoParts,
-    part: Part,
+    part: PhotographInputs,
     optimiser: torch.optim.Optimizer,
     recipe: Recipe,
     epoch: int,
@@ -146,10 +146,10 @@ def _train(
         features = network.features(x.to(device))
         loss = classification_loss(network.above(features), truth[chosen].to(device))
         if recipe.mask_loss is not None and part.allowed is not None:
-            punish = MASK_LOSSES[recipe.mask_loss]
+            penalty = MASK_LOSSES[recipe.mask_loss]
             allowed = part.allowed[chosen].to(device)
             one_slice = network.label_maps(features)[:, :, None], allowed[:, :, None]
-            loss = loss + recipe.mask_loss_weight * punish(*one_slice)
+            loss = loss + recipe.mask_loss_weight * penalty(*one_slice)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimiser.step()

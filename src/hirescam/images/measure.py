@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hirescam.images.networks import TwoParts
-from hirescam.images.parts import Part
+from hirescam.images.parts import PhotographInputs
 from hirescam.images.photographs import Photograph, masks_on_grid
 from hirescam.methods.capture import capture
 from hirescam.methods.gradcam import gradcam_maps
@@ -41,12 +41,12 @@ def ious(
 ) -> Float[np.ndarray, "pair threshold"]:
     """Intersection over union of each map, above each threshold, with its mask.
 
-    Maps are stretched to the masks' grid (bilinear), their positive values divided by the
+    Maps are upsampled to the masks' grid (bilinear), their positive values divided by the
     largest there. Unknown pixels do not count. A map without positive values has 0.
     """
     size = masks.shape[1:]
-    stretched = F.interpolate(maps[:, None].float(), size, mode="bilinear")[:, 0]
-    positive = stretched.clamp(min=0).numpy()
+    upsampled = F.interpolate(maps[:, None].float(), size, mode="bilinear")[:, 0]
+    positive = upsampled.clamp(min=0).numpy()
     largest = positive.max(axis=(1, 2), keepdims=True)
     scaled = positive / np.where(largest > 0, largest, 1)
     each = zip(scaled, masks, known, strict=True)
@@ -67,7 +67,7 @@ def _at_thresholds(
 
 METHODS = {"hirescam": hirescam_maps, "gradcam": gradcam_maps}
 
-Judge = Callable[[TwoParts], "Judged"]
+Evaluator = Callable[[TwoParts], "PhotographScores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Masks:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class PhotographScores:
     """Scores of validation photographs, and the IoU of each of their pairs by each method."""
 
     scores: Float[Tensor, "photograph label"]
@@ -98,7 +98,7 @@ def read_masks(photographs: Sequence[Photograph], side: int) -> Masks:
 
 
 def measure(
-    network: TwoParts, part: Part, masks: Masks
+    network: TwoParts, part: PhotographInputs, masks: Masks
 ) -> tuple[Float[Tensor, "photograph label"], Float[np.ndarray, "method pair threshold"]]:
     """Scores of all photographs of a part, and the IoU of their pairs above each threshold."""
     device = next(network.parameters()).device
@@ -118,17 +118,19 @@ def measure(
     return torch.cat(scores), np.concatenate(values, axis=1)
 
 
-def judge_with(part: Part, masks: Masks, sample: Part, sample_masks: Masks) -> Judge:
-    """How to judge a network on `part`: each method's threshold is the best on `sample`."""
+def evaluator(
+    part: PhotographInputs, masks: Masks, sample: PhotographInputs, sample_masks: Masks
+) -> Evaluator:
+    """How to evaluate a network on `part`: each method's threshold is the best on `sample`."""
 
-    def judge(network: TwoParts) -> Judged:
+    def evaluate(network: TwoParts) -> PhotographScores:
         _, of_sample = measure(network, sample, sample_masks)
         chosen = of_sample.mean(axis=1).argmax(axis=1)
         scores, values = measure(network, part, masks)
         at_chosen = np.stack([one[:, at] for one, at in zip(values, chosen, strict=True)])
-        return Judged(scores, torch.from_numpy(at_chosen))
+        return PhotographScores(scores, torch.from_numpy(at_chosen))
 
-    return judge
+    return evaluate
 
 
 def maps_of(
@@ -148,7 +150,9 @@ def difference(maps: Mapping[str, Float[np.ndarray, "batch label row column"]]) 
 
 
 def evidence_outside(
-    network: TwoParts, part: Part, allowed: Bool[Tensor, "photograph label row column"]
+    network: TwoParts,
+    part: PhotographInputs,
+    allowed: Bool[Tensor, "photograph label row column"],
 ) -> float:
     """Share of what raised scores of shown classes, by HiResCAM, where it is not allowed."""
     labels, everywhere, outside, photograph = part.labels, 0.0, 0.0, 0

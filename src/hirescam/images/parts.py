@@ -19,7 +19,7 @@ Batches = Callable[[Sequence[int]], Iterator[Float[Tensor, "batch ..."]]]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class PhotographInputs:
     """Photographs of one split with their labels; `allowed` tells a mask loss where to look."""
 
     photographs: Sequence[Photograph]
@@ -31,9 +31,9 @@ class Part:
         """1 where a photograph shows a class, else 0."""
         return torch.from_numpy(np.stack([one.labels for one in self.photographs]))
 
-    def some(self, numbers: Sequence[int]) -> "Part":
+    def some(self, numbers: Sequence[int]) -> "PhotographInputs":
         """A few of the photographs, in this order."""
-        return Part(
+        return PhotographInputs(
             [self.photographs[number] for number in numbers],
             lambda order: self.batches([numbers[at] for at in order]),
             None if self.allowed is None else self.allowed[list(numbers)],
@@ -42,25 +42,25 @@ class Part:
 
 def read_part(
     photographs: Sequence[Photograph], *, side: int, batch: int, threads: int
-) -> Part:
+) -> PhotographInputs:
     """Photographs that are read and resized whenever they are asked for."""
 
     def batches(order: Sequence[int]) -> Iterator[Tensor]:
         chosen = [photographs[index] for index in order]
         return in_batches(chosen, side, batch=batch, threads=threads)
 
-    return Part(photographs, batches)
+    return PhotographInputs(photographs, batches)
 
 
 def stored_part(
-    part: Part,
+    part: PhotographInputs,
     trunk: nn.Module,
     folder: Path,
     name: str,
     *,
     batch: int,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
-) -> Part:
+) -> PhotographInputs:
     """What a frozen trunk makes of a part, computed once and kept in `folder`.
 
     The file is named after the trunk, its weights and the photographs' paths, sizes and dates.
@@ -69,11 +69,16 @@ def stored_part(
     if not path.exists():
         _store(part, trunk, path, on_progress)
     features = np.load(path, mmap_mode="r")
-    return Part(part.photographs, partial(_stored_batches, features, batch), part.allowed)
+    return PhotographInputs(
+        part.photographs, partial(_stored_batches, features, batch), part.allowed
+    )
 
 
 def _store(
-    part: Part, trunk: nn.Module, path: Path, on_progress: Callable[[int, int], None]
+    part: PhotographInputs,
+    trunk: nn.Module,
+    path: Path,
+    on_progress: Callable[[int, int], None],
 ) -> None:
     count, done = len(part.photographs), 0
     trunk.eval()

@@ -16,7 +16,7 @@ from hirescam.errors import ReadError
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class ClassMasks:
     """Where the classes that a photograph shows are; pixels that are not `known` do not count.
 
     `inside` has a row per class of the collection, in its order; classes may overlap.
@@ -28,12 +28,12 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """One image of a data set; `read_shown` reads its masks when they are wanted."""
+    """One image of a data set; `read_class_masks` reads its masks when they are wanted."""
 
     name: str
     path: Path
     labels: Float32[np.ndarray, "class"]
-    read_shown: Callable[[], Shown]
+    read_class_masks: Callable[[], ClassMasks]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Photographs:
 
     classes: tuple[str, ...]
     splits: Mapping[str, Sequence[Photograph]]
-    told: str
+    description: str
     """What a reader of a table must know about where they come from."""
 
 
@@ -90,10 +90,10 @@ def rgb(path: Path, side: int) -> UInt8[np.ndarray, "row column 3"]:
             raise ReadError(f"{path.name} is damaged ({error}): get it anew") from error
 
 
-def masks_on_grid(photograph: Photograph, side: int) -> Shown:
+def masks_on_grid(photograph: Photograph, side: int) -> ClassMasks:
     """Each class's mask and the known pixels, resized to `side` × `side` (nearest)."""
-    shown = photograph.read_shown()
-    return Shown(_nearest(shown.inside, side), _nearest(shown.known, side))
+    shown = photograph.read_class_masks()
+    return ClassMasks(_nearest(shown.inside, side), _nearest(shown.known, side))
 
 
 def in_batches(

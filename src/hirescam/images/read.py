@@ -15,7 +15,7 @@ from jaxtyping import Bool
 
 from hirescam.errors import ReadError
 from hirescam.images.coco import find_coco, read_coco
-from hirescam.images.photographs import Photograph, Photographs, Shown, open_image, pixels
+from hirescam.images.photographs import ClassMasks, Photograph, Photographs, open_image, pixels
 from hirescam.images.voc import find_voc, read_voc
 
 VOID = "void"
@@ -39,18 +39,18 @@ def read_mask_folders(folder: Path) -> Photographs:
         )
     classes = tuple(sorted(names))
     splits = {split: _split(folder / split, classes) for split in SPLITS}
-    told = (
+    description = (
         f"{len(splits['train'])} photographs for training, {len(splits['val'])} for validation."
     )
-    return Photographs(classes, splits, told)
+    return Photographs(classes, splits, description)
 
 
-def read_shown(masks: Path, classes: tuple[str, ...], image: Path) -> Shown:
+def read_class_masks(masks: Path, classes: tuple[str, ...], image: Path) -> ClassMasks:
     """The masks of one photograph; where there is none, the class is nowhere."""
     with open_image(image) as opened:
         shape = opened.size[::-1]
     planes = [_mask(masks / name, image.stem, shape) for name in (*classes, VOID)]
-    return Shown(np.stack(planes[:-1]), ~planes[-1])
+    return ClassMasks(np.stack(planes[:-1]), ~planes[-1])
 
 
 def _split(folder: Path, classes: tuple[str, ...]) -> tuple[Photograph, ...]:
@@ -61,7 +61,7 @@ def _split(folder: Path, classes: tuple[str, ...]) -> tuple[Photograph, ...]:
 
 
 def _photograph(path: Path, masks: Path, classes: tuple[str, ...]) -> Photograph:
-    read = partial(read_shown, masks, classes, path)
+    read = partial(read_class_masks, masks, classes, path)
     labels = np.array([plane.any() for plane in read().inside], np.float32)
     return Photograph(path.stem, path, labels, read)
 

@@ -169,8 +169,8 @@ def _painted(
     picture: UInt8[np.ndarray, "row column 3"], values: Float[np.ndarray, "row_ column_"]
 ) -> UInt8[np.ndarray, "row column 3"]:
     grey = np.asarray(Image.fromarray(picture).convert("L"), np.float32) / 255
-    stretched = Image.fromarray(values.astype(np.float32)).resize(
+    upsampled = Image.fromarray(values.astype(np.float32)).resize(
         grey.shape[::-1], Image.Resampling.BILINEAR
     )
     limit = float(np.abs(values).max())
-    return blend(grey, np.asarray(stretched), Scale(limit or 1.0))
+    return blend(grey, np.asarray(upsampled), Scale(limit or 1.0))

@@ -15,7 +15,7 @@ from jaxtyping import Integer
 from scipy.io import loadmat
 
 from hirescam.errors import ReadError
-from hirescam.images.photographs import Photograph, Photographs, Shown, pixels
+from hirescam.images.photographs import ClassMasks, Photograph, Photographs, pixels
 from hirescam.training.datasets.cases import rows
 
 _CLASSES = """
@@ -63,7 +63,7 @@ def read_voc(folder: Path) -> Photographs:
         split: tuple(_photograph(name, places) for name in names)
         for split, names in lists.items()
     }
-    return Photographs(CLASSES, splits, _told(splits))
+    return Photographs(CLASSES, splits, _describe(splits))
 
 
 def read_mask(path: Path) -> Integer[np.ndarray, "row column"]:
@@ -78,11 +78,11 @@ def read_mask(path: Path) -> Integer[np.ndarray, "row column"]:
         ) from error
 
 
-def read_shown(path: Path) -> Shown:
+def read_class_masks(path: Path) -> ClassMasks:
     """A mask file as one plane per class; void is unknown."""
     numbers = read_mask(path)
     inside = numbers == np.arange(1, len(CLASSES) + 1)[:, None, None]
-    return Shown(inside, numbers != VOID)
+    return ClassMasks(inside, numbers != VOID)
 
 
 def _photograph(name: str, places: Iterable[Path]) -> Photograph:
@@ -96,7 +96,7 @@ def _photograph(name: str, places: Iterable[Path]) -> Photograph:
     )
     counts = np.bincount(read_mask(mask).ravel(), minlength=VOID + 1)
     labels = (counts[1 : len(CLASSES) + 1] > 0).astype(np.float32)
-    return Photograph(name, path, labels, partial(read_shown, mask))
+    return Photograph(name, path, labels, partial(read_class_masks, mask))
 
 
 def _mask_files(name: str) -> tuple[str, ...]:
@@ -149,9 +149,11 @@ def _words(path: Path) -> list[str]:
         raise ReadError(f"{path} is no list of images ({error}): unpack it anew") from error
 
 
-def _told(splits: dict[str, tuple[Photograph, ...]]) -> str:
+def _describe(splits: dict[str, tuple[Photograph, ...]]) -> str:
     training, validation = len(splits["train"]), len(splits["val"])
-    told = f"PASCAL VOC 2012: {training} photographs for training, {validation} for validation"
+    description = (
+        f"PASCAL VOC 2012: {training} photographs for training, {validation} for validation"
+    )
     if training == TRAINING_IN_PAPER:
-        return f"{told}, as in the paper."
-    return f"{told}; the paper trained on {TRAINING_IN_PAPER}."
+        return f"{description}, as in the paper."
+    return f"{description}; the paper trained on {TRAINING_IN_PAPER}."

@@ -21,7 +21,7 @@ HEAD_GAIN = 10.0
 
 
 def initialise(network: Classifier, seed: int) -> None:
-    """He initialisation before each ReLU above the trunk, and a head that hears single slices.
+    """He initialisation before each ReLU above the trunk, and a head scaled for single slices.
 
     torch's own default shrinks the features by half at each of the four convolutions, and the
     mean over slices divides what a small finding adds by their number: from there, training
@@ -53,9 +53,9 @@ SIMULATED = (
 )
 
 
-def fresh_model(config: TrainConfig, cases: Cases) -> Model:
+def initial_model(config: TrainConfig, cases: Cases) -> Model:
     """The model before its first step, the same whenever and in whichever process."""
-    model = drawn_model(config, cases)
+    model = randomly_initialised_model(config, cases)
     STARTS[config.start](model.network, config)
     for parameter in model.network.features.parameters():
         if parameter.ndim == 4:
@@ -63,7 +63,7 @@ def fresh_model(config: TrainConfig, cases: Cases) -> Model:
     return model
 
 
-def drawn_model(config: TrainConfig, cases: Cases) -> Model:
+def randomly_initialised_model(config: TrainConfig, cases: Cases) -> Model:
     """The model that a config describes, with weights as torch draws them from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)

@@ -37,7 +37,7 @@ MAY_CHANGE = frozenset(
         "tensorboard",
     }
 )
-"""Keys that a resumed run may set anew, as long as a step has as many scans; every other one
+"""Keys that a resumed run may change, as long as a step has as many scans; every other one
 would make it another run."""
 
 
@@ -85,7 +85,7 @@ class TrainConfig(BaseModel):
     momentum: float = Field(default=0.99, ge=0, lt=1)
     weight_decay: float = Field(default=1e-7, ge=0)
     accumulate: int = Field(default=1, ge=1)
-    """Scans per step and process; their gradients are averaged."""
+    """PreparedScans per step and process; their gradients are averaged."""
     epochs: int = Field(default=100, ge=1)
     patience: int = Field(default=15, ge=1)
     """Epochs in a row without a lower validation loss after which training ends."""
@@ -161,8 +161,8 @@ def parse_changes(pairs: Iterable[str]) -> dict[str, Any]:
     return changes
 
 
-def differing(one: TrainConfig, other: TrainConfig) -> list[str]:
-    """Keys in which two configs tell of different runs."""
+def changed_keys(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """Keys in which two configs describe different runs."""
     decisive = [key for key in TrainConfig.model_fields if key not in MAY_CHANGE]
     return [
         key for key in (*decisive, "scans_per_step") if getattr(one, key) != getattr(other, key)
@@ -186,10 +186,10 @@ def _valid(table: Mapping[str, Any], *, source: str) -> TrainConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise HirescamError(f"{source}: {_told(key, first)}") from error
+        raise HirescamError(f"{source}: {_format_error(key, first)}") from error
 
 
-def _told(key: str, error: Mapping[str, Any]) -> str:
+def _format_error(key: str, error: Mapping[str, Any]) -> str:
     if error["type"] != "extra_forbidden":
         return f"{key or 'config'}: {error['msg'].removeprefix('Value error, ')}"
     known = [

@@ -1,7 +1,7 @@
 """Loader: threads read prepared scans ahead; windowing and turning happen on the device.
 
 A scan is unpacked straight into the memory from which it goes to the device, as int16, half of
-what the network is fed. Nothing here is random: an item of the sampler says all, so that the
+what the network is fed. Nothing here is random: a sampler item determines all, so that the
 number of threads changes no bit. Memory is reused: new memory costs more than unpacking.
 """
 
@@ -26,20 +26,20 @@ from hirescam.regions.allowed import allowed_regions
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training.datasets.cases import Anatomy, Case, possible_organs
 from hirescam.training.prepared import Files, Grid
-from hirescam.training.sampler import Turn, Visit, exchanged, turned
+from hirescam.training.sampler import FlipRotation, SamplerItem, exchanged_sides, flip_rotate
 
 
-class Reading(NamedTuple):
-    """One scan as it was read: its voxels still to be turned as `visit` says, all else is."""
+class ReadScan(NamedTuple):
+    """One scan as read; its voxels are augmented on the device, everything else already is."""
 
-    visit: Visit
+    item: SamplerItem
     voxels: Int16[Tensor, "slices row column"]
     labels: Float[Tensor, "label"]
     allowed: Bool[Tensor, "label slice map_row map_column"] | None
 
 
 @dataclass(frozen=True, eq=False)
-class Scans:
+class PreparedScans:
     """The prepared scans of one split.
 
     Absent labels may look nowhere, or where their anatomy would have them lie; unknown ones
@@ -58,21 +58,25 @@ class Scans:
         return len(self.cases)
 
     def read(
-        self, visit: Visit, memory: Int16[Tensor, "slices row column"] | None = None
-    ) -> Reading:
-        """Read the scan that `visit` picks, its voxels into `memory` if given."""
-        case, files = self.cases[visit.index], self.files[visit.index]
-        order = exchanged(list(self.anatomy), visit.turn if self.exchange_sides else Turn())
+        self, item: SamplerItem, memory: Int16[Tensor, "slices row column"] | None = None
+    ) -> ReadScan:
+        """Read the scan that `item` picks, its voxels into `memory` if given."""
+        case, files = self.cases[item.index], self.files[item.index]
+        order = exchanged_sides(
+            list(self.anatomy), item.turn if self.exchange_sides else FlipRotation()
+        )
         if memory is None:
             memory = torch.empty(self.grid.preparation.shape, dtype=torch.int16)
         read_packed(files.voxels, out=memory.numpy())
         allowed = None
         if files.organs is not None:
-            organs = turned(read_organs_on_map(files.organs, self.grid.map_shape), visit.turn)
+            organs = flip_rotate(
+                read_organs_on_map(files.organs, self.grid.map_shape), item.turn
+            )
             regions = allowed_regions(self._places(case), np.ascontiguousarray(organs))
             regions |= np.isnan(case.labels)[:, None, None, None]
             allowed = torch.from_numpy(regions[order])
-        return Reading(visit, memory, torch.from_numpy(case.labels[order]), allowed)
+        return ReadScan(item, memory, torch.from_numpy(case.labels[order]), allowed)
 
     def _places(self, case: Case) -> Bool[np.ndarray, "label organ"]:
         if not self.absent_by_anatomy:
@@ -83,7 +87,7 @@ class Scans:
 class Sample(NamedTuple):
     """One scan as the network is fed it; `x` holds until the next one is asked for."""
 
-    visit: Visit
+    item: SamplerItem
     x: Float[Tensor, "1 slice channel row column"]
     labels: Float[Tensor, "1 label"]
     allowed: Bool[Tensor, "1 label map_slice map_row map_column"] | None
@@ -93,33 +97,37 @@ class Sample(NamedTuple):
 
 @contextmanager
 def loading(
-    scans: Scans, visits: Iterable[Visit], *, device: torch.device, threads: int = 1
+    scans: PreparedScans,
+    sampler_items: Iterable[SamplerItem],
+    *,
+    device: torch.device,
+    threads: int = 1,
 ) -> Iterator[Iterator[Sample]]:
-    """The scans of `visits` in their order on `device`; `threads` + 1 are read ahead."""
+    """The scans of `sampler_items` in their order on `device`; `threads` + 1 are read ahead."""
     memory = _Memory(scans.grid.preparation, device)
     with side_by_side(), ThreadPoolExecutor(threads, "reading") as pool:
         try:
-            yield _samples(scans, iter(visits), memory, pool, threads + 1)
+            yield _samples(scans, iter(sampler_items), memory, pool, threads + 1)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _samples(
-    scans: Scans,
-    visits: Iterator[Visit],
+    scans: PreparedScans,
+    sampler_items: Iterator[SamplerItem],
     memory: "_Memory",
     pool: ThreadPoolExecutor,
     ahead: int,
 ) -> Iterator[Sample]:
-    def read(visit: Visit) -> Reading:
-        return scans.read(visit, memory.take())
+    def read(item: SamplerItem) -> ReadScan:
+        return scans.read(item, memory.take())
 
-    coming = deque(pool.submit(read, visit) for visit in islice(visits, ahead))
+    coming = deque(pool.submit(read, item) for item in islice(sampler_items, ahead))
     while coming:
         began = perf_counter()
         reading = coming.popleft().result()
         sample = memory.fed(reading, waited_s=perf_counter() - began)
-        coming.extend(pool.submit(read, visit) for visit in islice(visits, 1))
+        coming.extend(pool.submit(read, item) for item in islice(sampler_items, 1))
         yield sample
 
 
@@ -139,15 +147,15 @@ class _Memory:
         pinned = self.device.type == "cuda"
         return torch.empty(self.preparation.shape, dtype=torch.int16, pin_memory=pinned)
 
-    def fed(self, reading: Reading, *, waited_s: float) -> Sample:
-        """A reading on the device, turned and windowed."""
-        voxels = turned(self._moved(reading.voxels), reading.visit.turn)
+    def fed(self, reading: ReadScan, *, waited_s: float) -> Sample:
+        """A scan on the device, flipped, rotated and windowed."""
+        voxels = flip_rotate(self._moved(reading.voxels), reading.item.turn)
         x = self.input.view(1, -1, self.preparation.group, *voxels.shape[1:])
         windowed(voxels, self.preparation, out=x[0])
         if self.device.type == "cpu":  # elsewhere they may still be on their way
             self.free.append(reading.voxels)
         allowed = None if reading.allowed is None else self._moved(reading.allowed)[None]
-        return Sample(reading.visit, x, self._moved(reading.labels)[None], allowed, waited_s)
+        return Sample(reading.item, x, self._moved(reading.labels)[None], allowed, waited_s)
 
     def _moved(self, values: Tensor) -> Tensor:
         return values.to(self.device, non_blocking=True)

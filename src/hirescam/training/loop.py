@@ -22,11 +22,11 @@ from hirescam.metrics.auroc import auroc
 from hirescam.models.files import Model, save_model
 from hirescam.training.checkpoint import Progress, save_state
 from hirescam.training.config import TrainConfig
-from hirescam.training.loader import Sample, Scans, loading
+from hirescam.training.loader import PreparedScans, Sample, loading
 from hirescam.training.objective import Losses, Objective
 from hirescam.training.prepared import OnProgress
 from hirescam.training.run_folder import BEST, CHECKPOINT, Write
-from hirescam.training.sampler import Visit, epoch_order, seeded, visits
+from hirescam.training.sampler import SamplerItem, epoch_order, sampler_items, seeded
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -47,7 +47,7 @@ class Clock:
         return perf_counter() - self._began
 
     def pace(self, scans: int) -> dict[str, float]:
-        """Scans of all processes per second until now; the busy share of this one's device."""
+        """Scans of all processes per second so far; the busy share of this process's device."""
         seconds = self.seconds
         return {
             "scans_per_second": (scans - self.scans) / seconds,
@@ -60,29 +60,29 @@ HEARD = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasatt
 
 
 @contextmanager
-def hearing_signals() -> Iterator[Callable[[], bool]]:
+def on_stop_signal() -> Iterator[Callable[[], bool]]:
     """Whether such a signal came since the block began; afterwards they act as before.
 
-    Python lets only its main thread hear signals: elsewhere none is heard.
+    Python handles signals in its main thread only: elsewhere none is noticed.
     """
-    heard = threading.Event()
+    requested = threading.Event()
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        heard.set()
+    def handle(number: int, frame: FrameType | None) -> None:
+        requested.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield heard.is_set
+        yield requested.is_set
         return
-    before = {each: signal.signal(each, hear) for each in HEARD}
+    before = {each: signal.signal(each, handle) for each in HEARD}
     try:
-        yield heard.is_set
+        yield requested.is_set
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
 LOSSES = ("loss", "classification", "mask")
-"""What is told of a step or an epoch."""
+"""What is logged of a step or an epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,25 +96,25 @@ class Run:
     objective: Objective
     shared: "_FabricModule"
     optimiser: torch.optim.Optimizer
-    training: Scans
-    validation: Scans
+    training: PreparedScans
+    validation: PreparedScans
     write: Write
     on_progress: OnProgress
-    told_to_stop: Callable[[], bool] = lambda: False
+    stop_requested: Callable[[], bool] = lambda: False
 
     def loading(
-        self, scans: Scans, visits: Iterable[Visit]
+        self, scans: PreparedScans, sampler_items: Iterable[SamplerItem]
     ) -> AbstractContextManager[Iterator[Sample]]:
         """Those scans, one by one, on this process's device."""
         threads = max(self.config.workers, 1)
-        return loading(scans, visits, device=self.fabric.device, threads=threads)
+        return loading(scans, sampler_items, device=self.fabric.device, threads=threads)
 
     def reduced(self, values: Float[Tensor, "*shape"], how: str) -> Float[Tensor, "*shape"]:
         """Values of all processes: their `sum` or their `mean`."""
         return cast(Tensor, self.fabric.all_reduce(values, reduce_op=how))
 
 
-def losses_of(module: Callable[..., Losses], sample: Sample) -> Losses:
+def sample_losses(module: Callable[..., Losses], sample: Sample) -> Losses:
     """What `module`, which may share its gradients with other processes, loses on a scan."""
     return module(sample.x, sample.labels, sample.allowed)
 
@@ -122,7 +122,7 @@ def losses_of(module: Callable[..., Losses], sample: Sample) -> Losses:
 def stopped(progress: Progress) -> HirescamError:
     """Why a run ends here, and how it goes on."""
     return HirescamError(
-        f"told to stop by a signal after step {progress.steps}, in epoch "
+        f"stopped by a signal after step {progress.steps}, in epoch "
         f"{progress.epoch + 1}: go on with --resume"
     )
 
@@ -135,14 +135,16 @@ def validate(run: Run, progress: Progress) -> dict[str, float]:
         buffer.copy_(fabric.broadcast(buffer.cpu()))
     sums = torch.zeros(len(LOSSES), device=fabric.device)
     scores = torch.zeros(len(scans), len(scans.anatomy), device=fabric.device)
-    mine = [Visit(index) for index in range(fabric.global_rank, len(scans), fabric.world_size)]
+    mine = [
+        SamplerItem(index) for index in range(fabric.global_rank, len(scans), fabric.world_size)
+    ]
     with torch.no_grad(), fabric.autocast(), run.loading(scans, mine) as samples:
         for sample in samples:
-            if run.told_to_stop():  # the checkpoint from before validation is there
+            if run.stop_requested():  # the checkpoint from before validation is there
                 raise stopped(progress)
-            losses = losses_of(run.objective, sample)
+            losses = sample_losses(run.objective, sample)
             sums += torch.stack(losses[:3])
-            scores[sample.visit.index] = losses.scores[0]
+            scores[sample.item.index] = losses.scores[0]
     means = (run.reduced(sums, "sum") / len(scans)).tolist()
     labels = np.stack([case.labels for case in scans.cases])
     auroc = median_auroc(labels, run.reduced(scores, "sum").cpu().numpy())
@@ -163,7 +165,7 @@ def median_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 def run_epochs(run: Run, progress: Progress) -> Progress:
     """Train until the last epoch or until patience ends.
 
-    Raises `HirescamError` if it was told to stop before; what was done is then kept.
+    Raises `HirescamError` if a signal stopped it before; what was done is kept.
     """
     config = run.config
     while progress.epoch < config.epochs and (
@@ -192,7 +194,7 @@ def _train(run: Run, progress: Progress, clock: Clock) -> Progress:
     per_step = fabric.world_size * config.accumulate
     epoch, seed = progress.epoch, config.seed
     order = epoch_order(len(run.training), seed=seed, epoch=epoch, scans_per_step=per_step)
-    rest = visits(
+    rest = sampler_items(
         order,
         seed=seed,
         epoch=epoch,
@@ -234,7 +236,7 @@ def _step(run: Run, samples: Iterable[Sample], clock: Clock) -> tuple[list[float
     """One optimiser step on some scans of each process; their mean losses, whether to stop.
 
     Batch statistics are those of one scan at a time, however many scans share a step. All
-    processes stop after the same step if one of them is told to.
+    processes stop after the same step if one of them received a signal.
     """
     accumulate = run.config.accumulate
     run.optimiser.zero_grad(set_to_none=True)
@@ -242,18 +244,18 @@ def _step(run: Run, samples: Iterable[Sample], clock: Clock) -> tuple[list[float
     for number, sample in enumerate(samples, start=1):
         clock.waited_s += sample.waited_s
         alone = run.fabric.no_backward_sync(run.shared, enabled=number < accumulate)
-        with alone, seeded(sample.visit.seed):
-            losses = losses_of(run.shared, sample)
+        with alone, seeded(sample.item.seed):
+            losses = sample_losses(run.shared, sample)
             run.fabric.backward(losses.total / accumulate)
         sums += torch.stack([each.detach() for each in losses[:3]])
-    stop = sums.new_tensor([float(run.told_to_stop())])
-    *means, told = run.reduced(torch.cat([sums / accumulate, stop]), "mean").tolist()
+    stop = sums.new_tensor([float(run.stop_requested())])
+    *means, stopping = run.reduced(torch.cat([sums / accumulate, stop]), "mean").tolist()
     if not isfinite(means[0]):
         raise HirescamError(
             f"the loss became {means[0]}: lower learning_rate, or train with precision fp32"
         )
     run.optimiser.step()
-    return means, told > 0
+    return means, stopping > 0
 
 
 def _note(run: Run, kind: str, progress: Progress, row: dict[str, float]) -> None:

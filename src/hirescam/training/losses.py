@@ -61,7 +61,7 @@ def present(attention: Attention, allowed: Allowed) -> Loss:
 
 
 def two_sided(attention: Attention, allowed: Allowed) -> Loss:
-    """Evidence of either sign is punished where it is forbidden, and none costs nothing.
+    """Evidence of either sign is penalised where it is forbidden, and none costs nothing.
 
     The published form goes on rewarding negative evidence in forbidden places, through which
     something outside the organ can still act: by its absence.

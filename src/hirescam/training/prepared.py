@@ -34,7 +34,7 @@ from hirescam.simulate.storage import read_truth
 from hirescam.training.datasets.cases import Case
 
 
-def known_digest(path: Path, folder: Path) -> str:
+def cached_digest(path: Path, folder: Path) -> str:
     """The digest of `path`; noted in `folder` under its name, size and time of change."""
     stand = [
         (part.as_posix(), (stat := part.stat()).st_size, stat.st_mtime_ns)
@@ -149,7 +149,7 @@ def prepare(
 
 def _content(case: Case, cache: Path) -> str:
     """A hash of a scan's files, and which series of them is meant if that is said."""
-    digest = known_digest(case.scan, cache / "digests")
+    digest = cached_digest(case.scan, cache / "digests")
     return f"{digest}-{case.series}" if case.series else digest
 
 
@@ -160,7 +160,7 @@ def _read(case: Case) -> Volume:
 def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:
     source = f"{content} segmented by {SEGMENTED_BY}"
     if case.organs is not None:
-        source = known_digest(case.organs, cache / "digests")
+        source = cached_digest(case.organs, cache / "digests")
     options = {
         "downsampling": grid.downsampling,
         "fraction": grid.fraction,

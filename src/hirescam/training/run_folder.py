@@ -23,7 +23,7 @@ import hirescam
 from hirescam.atomic import atomic_write, claim_folder, only_writer, remove_abandoned
 from hirescam.errors import MissingPackageError, WriteError
 from hirescam.parsing import parse_json
-from hirescam.training.config import TrainConfig, differing
+from hirescam.training.config import TrainConfig, changed_keys
 from hirescam.training.datasets.cases import Cases
 
 Row = Mapping[str, Any]
@@ -147,7 +147,7 @@ def _state(folder: Path, config: TrainConfig, cases: Cases, *, resume: bool) -> 
             f"{folder} holds a training run: go on with it by --resume, or choose another "
             f"folder"
         )
-    changed = differing(TrainConfig.read(stated), config)
+    changed = changed_keys(TrainConfig.read(stated), config)
     if changed:
         raise WriteError(
             f"{folder} holds a run of another config, with other {', '.join(changed)}: resume "

@@ -15,8 +15,8 @@ from hirescam.training.checkpoint import Progress, load_state
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Cases
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.loader import Scans
-from hirescam.training.loop import Run, hearing_signals, run_epochs
+from hirescam.training.loader import PreparedScans
+from hirescam.training.loop import Run, on_stop_signal, run_epochs
 from hirescam.training.losses import ABSENT_MAY_LOOK
 from hirescam.training.modes import checkpointed, deterministic
 from hirescam.training.prepared import Grid, OnProgress, prepare_all
@@ -33,8 +33,8 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 STRATEGIES = {"script": "ddp", "spawn": "ddp_spawn"}
 
 
-def _silent(name: str, done: int, of: int) -> None:
-    """Progress of which nobody is told."""
+def _no_progress(name: str, done: int, of: int) -> None:
+    """No-op progress callback."""
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
-    on_progress: OnProgress = _silent,
+    on_progress: OnProgress = _no_progress,
 ) -> Model:
     """Train as `config` says into the folder `out`; its best model comes back.
 
@@ -90,10 +90,10 @@ def _train_here(
     config: TrainConfig,
     out: Path,
     resume: bool,
-    on_progress: OnProgress = _silent,
+    on_progress: OnProgress = _no_progress,
 ) -> None:
-    """The part of one process; only the first tells of its progress."""
-    on_progress = on_progress if fabric.is_global_zero else _silent
+    """The part of one process; only the first reports progress."""
+    on_progress = on_progress if fabric.is_global_zero else _no_progress
     cases = read_cases(config)
     with ExitStack() as held:
         if fabric.is_global_zero:
@@ -106,16 +106,16 @@ def _train_cases(
     fabric: "Fabric", config: TrainConfig, cases: Cases, out: Path, on_progress: OnProgress
 ) -> None:
     """Train in a folder that is ours, from its last checkpoint if there is one."""
-    model = assemble.fresh_model(config, cases)
+    model = assemble.initial_model(config, cases)
     grid = assemble.grid(config, model)
     training, validation = _scans(fabric, config, cases, grid, on_progress)
     objective = assemble.objective(config, model.network, training.cases)
     optimiser = assemble.optimiser(config, model.network)
-    with ExitStack() as borrowed:
+    with ExitStack() as stack:
         if config.deterministic:
-            borrowed.enter_context(deterministic(model.network))
+            stack.enter_context(deterministic(model.network))
         if config.save_memory:
-            borrowed.enter_context(checkpointed(model.network))
+            stack.enter_context(checkpointed(model.network))
         shared, _ = fabric.setup(objective, optimiser)
         progress = _resumed(fabric, out / CHECKPOINT, model.network, optimiser)
         log = metrics_log(
@@ -135,9 +135,9 @@ def _train_cases(
             optimiser=optimiser,
             training=training,
             validation=validation,
-            write=borrowed.enter_context(log),
+            write=stack.enter_context(log),
             on_progress=on_progress,
-            told_to_stop=borrowed.enter_context(hearing_signals()),
+            stop_requested=stack.enter_context(on_stop_signal()),
         )
         run_epochs(run, progress)
     fabric.barrier()
@@ -145,7 +145,7 @@ def _train_cases(
 
 def _scans(
     fabric: "Fabric", config: TrainConfig, cases: Cases, grid: Grid, on_progress: OnProgress
-) -> tuple[Scans, Scans]:
+) -> tuple[PreparedScans, PreparedScans]:
     """Training and validation scans, each scan prepared by one of the processes."""
     training, validation = cases.splits["train"], cases.splits["valid"]
     prepared = partial(
@@ -160,7 +160,7 @@ def _scans(
     fabric.barrier()
     files = prepared(both)
     scans = partial(
-        Scans,
+        PreparedScans,
         grid=grid,
         anatomy=cases.anatomy,
         absent_by_anatomy=ABSENT_MAY_LOOK.get(config.mask_loss or "") == "anatomy",

@@ -52,14 +52,14 @@ def findings(row: Row) -> list[Finding]:
 
 def sides(statuses: Iterable[str]) -> dict[str, list[str]]:
     """Of labels with sides, as in the view 80-sides: each lung label and its lungs."""
-    told = sorted(
+    reported = sorted(
         (f"lung_{rest}", f"{side}_lung")
         for side, lung, rest in (label.partition("_lung_") for label in statuses)
         if lung
     )
     return {
         label: [organ for _, organ in of_label]
-        for label, of_label in groupby(told, key=lambda pair: pair[0])
+        for label, of_label in groupby(reported, key=lambda pair: pair[0])
     }
 
 
@@ -110,15 +110,15 @@ def case(
     scan: Path,
     anatomy: Anatomy,
     values: Mapping[str, float],
-    told: Mapping[str, list[str]],
+    reported: Mapping[str, list[str]],
 ) -> Case:
-    """A case from its known labels and the organs that its report told of present ones.
+    """A case from its known labels and the organs that its report names for present ones.
 
-    A label of which no possible organ was told may lie in each of them.
+    A label without a possible reported organ may lie in each of its organs.
     """
     known = np.array([values.get(label, np.nan) for label in anatomy], np.float32)
     organs = [
-        [organ for organ in told.get(label, ()) if organ in possible] or possible
+        [organ for organ in reported.get(label, ()) if organ in possible] or possible
         for label, possible in anatomy.items()
     ]
     return Case(id, scan, known, _among(organs) & (known == 1)[:, None])

@@ -60,7 +60,7 @@ def read(folder: Path, labels: tuple[str, ...], view: str) -> Cases:
                 continue
             columns = {_plain(column): column for column in row}
             values = {label: number(row, columns[label]) for label in labels}
-            cases.append(case(id, scans[id], anatomy, values, told={}))
+            cases.append(case(id, scans[id], anatomy, values, reported={}))
         splits[split] = tuple(cases)
     return Cases(anatomy, splits, absent)
 

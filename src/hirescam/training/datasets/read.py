@@ -44,11 +44,11 @@ def read_csv(table: Path, labels: tuple[str, ...], view: str) -> Cases:
             absent += 1
             continue
         values = {label: number(row, label) for label in labels}
-        told = {
+        reported = {
             label: [each for each in ORGANS if row.get(f"{label}*{each}") in ("1", "1.0")]
             for label in labels
         }
-        one = case(row["id"], scan, anatomy, values, told)
+        one = case(row["id"], scan, anatomy, values, reported)
         masks = row.get("organs")
         organs = table.parent / masks if masks else None
         series = row.get("series") or None
@@ -86,8 +86,8 @@ def read_simulated(folder: Path, labels: tuple[str, ...], view: str) -> Cases:
             absent += 1
             continue
         values = {label: number(row, label) for label in labels}
-        told = sides(sided.see(findings(row)))
-        splits[split_of[id]].append(case(id, scans[id], anatomy, values, told))
+        reported = sides(sided.see(findings(row)))
+        splits[split_of[id]].append(case(id, scans[id], anatomy, values, reported))
     return Cases(anatomy, {split: tuple(of) for split, of in splits.items()}, absent)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from hirescam.errors import HirescamError
 from hirescam.training.checkpoint import load_state
-from hirescam.training.loop import HEARD, hearing_signals
+from hirescam.training.loop import HEARD, on_stop_signal
 from hirescam.training.train import train
 from make_cases import small_config, write_cases
 
@@ -27,7 +27,7 @@ def table(tmp_path_factory):
 @pytest.mark.parametrize("number", HEARD, ids=lambda each: each.name)
 def test_a_signal_is_heard_and_afterwards_acts_as_before(number):
     before = signal.getsignal(number)
-    with hearing_signals() as told:
+    with on_stop_signal() as told:
         assert not told()
         signal.raise_signal(number)
         assert told()
@@ -38,7 +38,7 @@ def test_a_thread_that_cannot_hear_is_told_of_none():
     told = []
 
     def listen():
-        with hearing_signals() as each:
+        with on_stop_signal() as each:
             told.append(each())
 
     thread = threading.Thread(target=listen)

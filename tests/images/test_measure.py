@@ -1,4 +1,4 @@
-"""IoU of maps: told again by loops, and its edges."""
+"""IoU of maps: description again by loops, and its edges."""
 
 import numpy as np
 import pytest
@@ -31,10 +31,10 @@ def by_loops(values, mask, known, threshold):
 def test_it_is_intersection_over_union_of_known_pixels_above_each_threshold():
     maps, masks, known = drawn()
     found = ious(maps, masks, known)
-    stretched = F.interpolate(maps[:, None], (12, 12), mode="bilinear")[:, 0].numpy()
+    upsampled = F.interpolate(maps[:, None], (12, 12), mode="bilinear")[:, 0].numpy()
     for pair in range(3):
         for at in (0, 10, 30, 52):
-            expected = by_loops(stretched[pair], masks[pair], known[pair], THRESHOLDS[at])
+            expected = by_loops(upsampled[pair], masks[pair], known[pair], THRESHOLDS[at])
             assert found[pair, at] == pytest.approx(expected)
 
 

@@ -1,4 +1,4 @@
-"""Prepared scans: made once, and turned with everything that lies in them."""
+"""Prepared scans: made once, and flip_rotate with everything that lies in them."""
 
 from dataclasses import replace
 
@@ -15,13 +15,24 @@ from hirescam.regions.downsample import halves_on_map
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training import assemble, prepared
 from hirescam.training.datasets.read import read_cases
-from hirescam.training.loader import Scans, loading
-from hirescam.training.prepared import digest, grid_of, known_digest, prepare, prepare_all
-from hirescam.training.sampler import COLUMNS, ROWS, SLICES, Turn, Visit, turned
+from hirescam.training.loader import PreparedScans, loading
+from hirescam.training.prepared import cached_digest, digest, grid_of, prepare, prepare_all
+from hirescam.training.sampler import (
+    COLUMNS,
+    ROWS,
+    SLICES,
+    FlipRotation,
+    SamplerItem,
+    flip_rotate,
+)
 from make_cases import LABELS, SHAPE, organs, small_config, write_cases
 
 NODULE, HEART = range(2)
-TURNS = [Turn(flip, quarters) for flip in (None, SLICES, ROWS, COLUMNS) for quarters in (0, 1)]
+TURNS = [
+    FlipRotation(flip, quarter_turns)
+    for flip in (None, SLICES, ROWS, COLUMNS)
+    for quarter_turns in (0, 1)
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +42,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def grid(config):
-    model = assemble.fresh_model(config, read_cases(config))
+    model = assemble.initial_model(config, read_cases(config))
     return grid_of(model, downsampling="centre")
 
 
@@ -43,12 +54,12 @@ def cases(config):
 def scans(cases, grid, folder, *, with_organs=True, **options):
     of_split = cases.splits["train"]
     files = prepare_all(of_split, grid, folder, with_organs=with_organs)
-    return Scans(of_split, files, grid, cases.anatomy, **options)
+    return PreparedScans(of_split, files, grid, cases.anatomy, **options)
 
 
-def fed(those, visit):
+def fed(those, item):
     """What the network is fed of one scan."""
-    with loading(those, [visit], device=torch.device("cpu")) as samples:
+    with loading(those, [item], device=torch.device("cpu")) as samples:
         return next(samples)
 
 
@@ -87,19 +98,19 @@ def test_a_scan_without_organs_gets_the_places_where_they_usually_lie(grid, tmp_
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_scan_and_regions_are_turned_alike(cases, grid, tmp_path, turn):
     those = scans(cases, grid, tmp_path)
-    straight, sample = those.read(Visit(1)), fed(those, Visit(1, turn))
-    voxels = turned(read_packed(those.files[1].voxels), turn).copy()
+    straight, sample = those.read(SamplerItem(1)), fed(those, SamplerItem(1, turn))
+    voxels = flip_rotate(read_packed(those.files[1].voxels), turn).copy()
     expected = network_input(Volume(voxels, np.eye(4)), grid.preparation)
     assert torch.equal(sample.x[0], expected)
-    regions = turned(straight.allowed.numpy(), turn)
+    regions = flip_rotate(straight.allowed.numpy(), turn)
     np.testing.assert_array_equal(sample.allowed[0].numpy(), regions)
     assert straight.allowed[NODULE].any()
     assert not straight.allowed[HEART].any()
 
 
 def test_absent_labels_may_look_where_their_anatomy_has_them(cases, grid, tmp_path):
-    nowhere = scans(cases, grid, tmp_path).read(Visit(0))
-    somewhere = scans(cases, grid, tmp_path, absent_by_anatomy=True).read(Visit(0))
+    nowhere = scans(cases, grid, tmp_path).read(SamplerItem(0))
+    somewhere = scans(cases, grid, tmp_path, absent_by_anatomy=True).read(SamplerItem(0))
     assert nowhere.labels.tolist() == [0, 0]
     assert not nowhere.allowed.any()
     assert somewhere.allowed.flatten(1).any(dim=1).all()
@@ -107,7 +118,7 @@ def test_absent_labels_may_look_where_their_anatomy_has_them(cases, grid, tmp_pa
 
 def test_unknown_labels_may_look_anywhere_so_that_they_cost_nothing(cases, grid, tmp_path):
     cases.splits["train"][2].labels[NODULE] = np.nan
-    sample = scans(cases, grid, tmp_path).read(Visit(2))
+    sample = scans(cases, grid, tmp_path).read(SamplerItem(2))
     assert sample.allowed[NODULE].all()
     assert not sample.allowed[HEART].all()
 
@@ -118,15 +129,15 @@ def test_a_mirrored_patient_s_left_nodule_is_a_right_one(tmp_path):
     table.write_text(text.replace("heart_cardiomegaly", "right_lung_nodule"))
     config = small_config(table, labels=("left_lung_nodule", "right_lung_nodule"))
     cases = read_cases(config)
-    grid = grid_of(assemble.fresh_model(config, cases), downsampling="centre")
-    mirror = Visit(1, Turn(COLUMNS))
+    grid = grid_of(assemble.initial_model(config, cases), downsampling="centre")
+    mirror = SamplerItem(1, FlipRotation(COLUMNS))
     as_published = scans(cases, grid, tmp_path / "cache").read(mirror)
-    exchanged = scans(cases, grid, tmp_path / "cache", exchange_sides=True).read(mirror)
+    exchanged_sides = scans(cases, grid, tmp_path / "cache", exchange_sides=True).read(mirror)
     assert as_published.labels.tolist() == [1, 0]
-    assert exchanged.labels.tolist() == [0, 1]
-    assert torch.equal(exchanged.allowed[1], as_published.allowed[0])
-    straight = scans(cases, grid, tmp_path / "cache").read(Visit(1))
-    assert torch.equal(exchanged.allowed[1], straight.allowed[0].flip(-1))
+    assert exchanged_sides.labels.tolist() == [0, 1]
+    assert torch.equal(exchanged_sides.allowed[1], as_published.allowed[0])
+    straight = scans(cases, grid, tmp_path / "cache").read(SamplerItem(1))
+    assert torch.equal(exchanged_sides.allowed[1], straight.allowed[0].flip(-1))
 
 
 def test_another_preparation_is_another_file(cases, grid, tmp_path):
@@ -145,10 +156,10 @@ def test_a_digest_follows_content_and_not_names(tmp_path):
         (tmp_path / name).write_bytes(content)
     assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "c")
     notes = tmp_path / "notes"
-    assert known_digest(tmp_path / "a", notes) == known_digest(tmp_path / "a", notes)
+    assert cached_digest(tmp_path / "a", notes) == cached_digest(tmp_path / "a", notes)
     assert len(list(notes.iterdir())) == 1
     (tmp_path / "a").write_bytes(b"longer than it was")
-    assert known_digest(tmp_path / "a", notes) != digest(tmp_path / "b")
+    assert cached_digest(tmp_path / "a", notes) != digest(tmp_path / "b")
 
 
 def test_a_scan_that_cannot_be_read_stops_with_its_name(cases, grid, tmp_path):
@@ -161,7 +172,7 @@ def test_a_scan_that_cannot_be_read_stops_with_its_name(cases, grid, tmp_path):
 
 
 def test_scans_fit_the_network(cases, grid, tmp_path):
-    sample = fed(scans(cases, grid, tmp_path, with_organs=False), Visit(0, seed=9))
+    sample = fed(scans(cases, grid, tmp_path, with_organs=False), SamplerItem(0, seed=9))
     assert sample.x.shape == (1, SHAPE[0] // 3, 3, *SHAPE[1:])
     assert sample.labels.shape == (1, len(LABELS))
-    assert (sample.allowed, sample.visit.seed) == (None, 9)
+    assert (sample.allowed, sample.item.seed) == (None, 9)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hirescam.anatomy import ORGANS
 from hirescam.cohort.manifest import Entry
-from hirescam.cohort.reading import STRICT, ReadScan
+from hirescam.cohort.reading import STRICT, Reading
 from hirescam.errors import HirescamError
 from hirescam.models.files import load_model
 from hirescam.organs.files import save_organs
@@ -29,7 +29,7 @@ class Preparing:
 
     grid: Grid
     cache: Path
-    reading: ReadScan = STRICT
+    reading: Reading = STRICT
 
     name = "prepare"
 
@@ -63,7 +63,7 @@ class Preparing:
 
 
 def preparing(
-    cache: Path, *, model: Path | None, recipe: Path | None, reading: ReadScan = STRICT
+    cache: Path, *, model: Path | None, recipe: Path | None, reading: Reading = STRICT
 ) -> Preparing:
     """The step for a model file, or for a recipe that a model is yet to be trained by."""
     if (model is None) == (recipe is None):

@@ -36,8 +36,8 @@ from hirescam.ct.files import read_volume
 from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
-from hirescam.simulate.dataset import Plan, make_dataset
-from hirescam.simulate.storage import read_truth
+from hirescam.simulation.dataset import Plan, make_dataset
+from hirescam.simulation.storage import read_truth
 from make_models import small_model
 from make_poison import POISONS
 

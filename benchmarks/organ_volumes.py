@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.organs.segment import segment_organs
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from make_turned import NOISE_HU, askew, noisy, on_turned_grid
 
 SEED = 6

@@ -27,7 +27,7 @@ from hirescam.organs.label_nifti import read_label_nifti
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.published import dark_lungs
 from hirescam.organs.segment import segment_organs
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 
 METHODS = ("published", "robust")
 LUNGS = ("right_lung", "left_lung")

@@ -29,7 +29,7 @@ from .organs.segment import segment_organs as segment_organs
 from .regions.allowed import allowed_regions as allowed_regions
 from .reports.label import label_reports as label_reports
 from .reports.table import LabelTable as LabelTable
-from .simulate.chest import simulate as simulate
+from .simulation.chest import simulate as simulate
 from .summary.folder import write_summary as write_summary
 from .training.config import TrainConfig as TrainConfig
 from .training.datasets.cases import Case as Case

@@ -8,7 +8,7 @@ import pytest
 from hirescam.cli.main import main
 from hirescam.models.files import save_model
 from hirescam.organs.files import read_organs, save_organs
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from make_dicom import PLANTED, setting, write_series
 from make_models import small_model
 

@@ -17,7 +17,7 @@ from PIL import Image
 from hirescam.cli.info import PACKAGES
 from hirescam.export.nifti import write_map_nifti
 from hirescam.models.files import save_model
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from make import REPO, volume
 from make_models import small_model
 

@@ -8,7 +8,7 @@ from hirescam.cli.main import main
 from hirescam.ct.files import read_volume
 from hirescam.organs.external import import_organs
 from hirescam.organs.files import read_organs
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from make_dicom import PLANTED, setting, write_series
 
 

@@ -19,7 +19,7 @@ from hirescam.errors import TargetError
 from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from hirescam.summary.folder import summary_schema
 from make_cohort import Here, contents
 from make_models import small_model

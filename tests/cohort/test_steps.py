@@ -26,7 +26,7 @@ from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.reports.batch import Source, label_file
 from hirescam.reports.profile import ProfileChoice
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import grid_of, prepare
 from make_cohort import Here, contents

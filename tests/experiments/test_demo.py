@@ -4,7 +4,7 @@ import json
 
 from hirescam.experiments.demo import run_demo
 from hirescam.models.files import load_model
-from hirescam.simulate.chest import SIMULATED_LABELS
+from hirescam.simulation.chest import SIMULATED_LABELS
 
 
 def test_the_demo_leaves_a_model_and_pages_with_organs_and_words(tmp_path, monkeypatch):

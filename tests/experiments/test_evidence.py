@@ -9,7 +9,7 @@ from hirescam.evaluation.outcomes import Outcomes
 from hirescam.experiments.evidence import PLACES, Evidence, organs_for
 from hirescam.experiments.fat import fat_share
 from hirescam.experiments.picks import kinds, some_scans, varied
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 
 LABELS = ("lung_mass", "heart_cardiomegaly")
 

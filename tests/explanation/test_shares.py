@@ -10,7 +10,7 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import ShapeError
 from hirescam.explanation.places import body_mask
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from make import affine
 from make_explanation import explanation
 

@@ -10,7 +10,7 @@ from hirescam.ct.files import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.organs.masks import ORGANS
 from hirescam.organs.robust import robust
-from hirescam.simulate.chest import simulate
+from hirescam.simulation.chest import simulate
 from make import affine, shared_data
 from make_turned import askew, noisy, on_turned_grid
 

@@ -57,8 +57,8 @@ def run(
 ) -> None:
     """Simulate what is missing in the folder, and name the folder."""
     with counter() as show:
-        from hirescam.simulate.dataset import SIZES, Plan, make_dataset, parse_shares
-        from hirescam.simulate.planting import parse_planting
+        from hirescam.simulation.dataset import SIZES, Plan, make_dataset, parse_shares
+        from hirescam.simulation.planting import parse_planting
 
         plan = Plan(
             count=n,

@@ -23,7 +23,7 @@ from hirescam.metrics.auroc import auroc
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model, new_model, save_model
 from hirescam.organs.segment import segment_organs
-from hirescam.simulate.chest import SIMULATED_LABELS, simulate
+from hirescam.simulation.chest import SIMULATED_LABELS, simulate
 from hirescam.summary.folder import write_summary
 from hirescam.summary.report_quotes import report_words
 from hirescam.training.assemble import initialise

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from hirescam.atomic import MARK
+from hirescam.atomic import LOCK, MARK
 from hirescam.cohort.attempt import Status
 from hirescam.cohort.ledger import read_ledgers
 from hirescam.cohort.manifest import read_manifest
@@ -93,4 +93,4 @@ def test_killed_at_random_moments_a_cohort_ends_with_the_same_bytes(tmp_path):
     left, right = contents(tmp_path / "out/cases"), contents(tmp_path / "undisturbed/cases")
     assert left == right
     assert len(left) == SCANS
-    assert {path.name for path in (tmp_path / "out").rglob(".*")} == {MARK}
+    assert {path.name for path in (tmp_path / "out").rglob(".*")} == {MARK, LOCK}

@@ -53,3 +53,37 @@ def test_a_folder_names_the_scans_in_it(tmp_path):
 def test_a_table_that_cannot_be_worked_on_is_refused(tmp_path, lines, told):
     with pytest.raises(ReadError, match=told):
         read_manifest(write_csv(tmp_path, *lines))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ("Scan-1", "scan-1"),
+        ("M\u00fcller", "Mu\u0308ller"),
+        ("scan", "scan "),
+        ("STRASSE", "stra\u00dfe"),
+        ("=1+1", "x"),
+        ("+1", "x"),
+        ("@sum", "x"),
+        ("CON", "x"),
+        ("nul.nii", "x"),
+        ("a\x1b[31mb", "x"),
+        ("a\x7fb", "x"),
+        ("a\x9bb", "x"),
+        ("a\u202eb", "x"),
+        ("a\u200bb", "x"),
+    ],
+)
+def test_ids_that_some_system_takes_for_another_or_for_a_command_are_refused(tmp_path, ids):
+    rows = "".join(f'"{id}",scan.nii\n' for id in ids)
+    (tmp_path / "cohort.csv").write_text("id,path\n" + rows, encoding="utf-8")
+    with pytest.raises(ReadError) as refused:
+        read_manifest(tmp_path / "cohort.csv")
+    assert str(refused.value).isprintable()
+
+
+def test_usual_ids_are_taken(tmp_path):
+    ids = ("1.2.840.113619.2.55", "trn00001", "valid_1_a_1", "患者-7", "Konrad 2", "case#3")
+    rows = "".join(f"{id},scan.nii\n" for id in ids)
+    (tmp_path / "cohort.csv").write_text("id,path\n" + rows, encoding="utf-8")
+    assert tuple(entry.id for entry in read_manifest(tmp_path / "cohort.csv")) == ids

@@ -1,6 +1,7 @@
 """A Ray cluster of two nodes on this machine: the same bytes, even if one is killed."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from hirescam.cohort.run import run_cohort
 from hirescam.errors import HirescamError
 from make_cohort import Here, Obeying, contents, write_cohort
 
+# A token that the cluster and everyone who asks it have; Ray reads it when it is imported.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 pytest.importorskip("ray", reason='no Ray here: pip install "hirescam[ray]"')
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, over files that it leaves open
 SCANS = 40
@@ -105,4 +108,11 @@ def test_a_cluster_that_loses_a_node_ends_with_the_same_bytes(tmp_path):
 def test_a_cluster_that_is_not_there_is_told(tmp_path):
     entries = read_manifest(write_cohort(tmp_path / "data", ["fine"]))
     with pytest.raises(HirescamError, match="ray start --head"):
+        run_cohort(Obeying(tmp_path), entries, tmp_path / "out", RayCluster("auto"))
+
+
+def test_a_cluster_asked_without_a_token_is_warned_of(tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    entries = read_manifest(write_cohort(tmp_path / "data", ["fine"]))
+    with pytest.warns(UserWarning, match="RAY_AUTH_MODE=token"), pytest.raises(HirescamError):
         run_cohort(Obeying(tmp_path), entries, tmp_path / "out", RayCluster("auto"))

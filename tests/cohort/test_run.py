@@ -1,18 +1,22 @@
 """What a run of a cohort does, does again, and leaves alone."""
 
 import csv
+import json
+import os
 import resource
 import shutil
+import time
 
 import pytest
 
 from hirescam.cohort.attempt import Status
+from hirescam.cohort.claim import claimed
 from hirescam.cohort.ledger import open_ledger, read_ledgers
-from hirescam.cohort.manifest import read_manifest
+from hirescam.cohort.manifest import Entry, read_manifest
 from hirescam.cohort.processes import Processes
 from hirescam.cohort.run import Which, run_cohort
 from hirescam.cohort.shard import Shard, parse_shard
-from hirescam.errors import HirescamError, WriteError
+from hirescam.errors import HirescamError, ReadError, WriteError
 from make_cohort import Here, Obeying, contents, write_cohort
 
 
@@ -195,3 +199,133 @@ def test_what_the_user_put_beside_a_result_outlives_a_new_result(cohort):
     assert (out / "cases/scan-00/notes.txt").read_text() == "years of work"
     assert (out / "cases/scan-00/copy.txt").read_text() == "fine, and longer"
     assert [path.name for path in out.glob(".staging*")] == []
+
+
+def set_clock(path, number, at):
+    """Let a line of a ledger tell another time."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[number]["at"] = at
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_worker_whose_clock_is_behind_has_nothing_redone(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries[:1], out, Processes(1))
+    set_clock(out / "ledger.jsonl", 1, "1999-01-01T00:00:00")  # done long before it was begun
+    tally = run_cohort(step, entries[:1], out, Here())
+    assert (tally.before, tally.todo) == (1, 0)
+
+
+def test_of_two_runs_the_later_counts_whatever_the_clocks_say(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here(), which=Which(Shard(2, 2)))
+    entries[1].path.write_text("fine now")
+    run_cohort(step, entries, out, Here())
+    for number in range(2):
+        set_clock(out / "ledger.jsonl", number, "1999-01-01T00:00:00")
+    assert statuses(out)["scan-01"] is Status.done
+    assert run_cohort(step, entries, out, Here()).before == 3
+
+
+def test_a_file_that_is_gone_or_cut_short_is_made_again(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    (out / "cases/scan-00/copy.txt").unlink()
+    (out / "cases/scan-02/copy.txt").write_text("fi")
+    tally = run_cohort(step, entries, out, Here())
+    assert (tally.before, tally.done) == (0, 2)
+    assert (out / "cases/scan-02/copy.txt").read_text() == "fine 2"
+
+
+def test_changed_bytes_of_the_same_size_are_found_where_asked(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    (out / "cases/scan-00/notes.txt").write_text("the user's, no part of the result")
+    (out / "cases/scan-02/copy.txt").write_text("fine 3")
+    assert run_cohort(step, entries, out, Here()).before == 2
+    tally = run_cohort(step, entries, out, Here(), verify=True)
+    assert (tally.before, tally.done) == (1, 1)
+    assert (out / "cases/scan-02/copy.txt").read_text() == "fine 2"
+    assert (out / "cases/scan-00/notes.txt").exists()
+
+
+def test_a_refused_run_leaves_the_settings_as_they_were(cohort):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    before = (out / "cohort.json").read_bytes()
+    other = Obeying(step.marks, "other")
+    with (
+        open_ledger(out, Shard()) as _,
+        pytest.raises(WriteError, match="another run is at work"),
+    ):
+        run_cohort(step, entries, out, Here())
+    with claimed(out, step), pytest.raises(WriteError, match="another run is at work"):
+        run_cohort(other, entries, out, Here(), overwrite=True)
+    assert (out / "cohort.json").read_bytes() == before
+
+
+def test_shards_with_the_same_settings_work_at_once(cohort):
+    entries, out, step = cohort
+    with claimed(out, step):
+        assert run_cohort(step, entries, out, Here(), which=Which(Shard(1, 2))).done == 2
+
+
+def test_a_file_of_that_name_by_somebody_else_makes_no_folder_ours(cohort):
+    entries, out, step = cohort
+    out.mkdir()
+    (out / "cohort.json").write_text('{"patients": 12}')
+    for overwrite in (False, True):
+        with pytest.raises(WriteError, match="not of a cohort of ours"):
+            run_cohort(step, entries, out, Here(), overwrite=overwrite)
+    assert [path.name for path in out.iterdir()] == ["cohort.json"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"id": "x", "status": "done", "colour": 3}', "has 'colour', as of a newer hirescam"),
+        ('{"id": "x", "status": "paused"}', "paused"),
+        ('{"status": "done"}', "lacks an id"),
+        ("[1, 2]", "no table of values"),
+        ('{"id": 7, "status": "done"}', "lacks an id"),
+        ('{"id": "x", "status": "done", "files": 3}', "something else than files"),
+    ],
+)
+def test_a_line_of_another_shape_is_one_sentence(cohort, line, message):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    with (out / "ledger.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(ReadError, match=message):
+        run_cohort(step, entries, out, Here())
+
+
+@pytest.mark.parametrize("line", ["{", '{"id": "sca', "[" * 200_000])
+def test_a_line_that_a_crash_cut_short_is_passed_over(cohort, line):
+    entries, out, step = cohort
+    run_cohort(step, entries, out, Here())
+    with (out / "ledger.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert run_cohort(step, entries, out, Here()).before == 2
+
+
+def test_a_rerun_of_forty_thousand_scans_takes_seconds(tmp_path):
+    """Their ledger is read, their results are looked at, and nothing is done."""
+    count = 40_000 if os.environ.get("HIRESCAM_SLOW") else 4_000
+    scan = tmp_path / "scan.txt"
+    scan.write_text("fine")
+    entries = [Entry(f"scan-{number:05}", scan) for number in range(count)]
+    step, out = Obeying(tmp_path), tmp_path / "out"
+    run_cohort(step, entries[:1], out, Here())
+    done = json.loads((out / "ledger.jsonl").read_text())
+    begun = {"id": done["id"], "status": "started", "run": done["run"]}
+    with (out / "ledger.jsonl").open("a") as file:
+        for entry in entries[1:]:
+            (out / "cases" / entry.id).mkdir()
+            (out / "cases" / entry.id / "copy.txt").write_text("fine")
+            for line in (begun, done):
+                file.write(json.dumps(line | {"id": entry.id, "at": "1970"}) + "\n")
+    start = time.process_time()
+    tally = run_cohort(step, entries, out, Here())
+    assert (tally.before, tally.todo) == (count, 0)
+    assert time.process_time() - start < count / 500

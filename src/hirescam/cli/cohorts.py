@@ -71,6 +71,14 @@ class How:
             rich_help_panel=PANEL,
         ),
     ] = False
+    verify: Annotated[
+        bool,
+        Option(
+            "--verify",
+            help="read earlier results and make those anew whose bytes have changed",
+            rich_help_panel=PANEL,
+        ),
+    ] = False
 
 
 def run_over(
@@ -102,6 +110,7 @@ def run_over(
             which=Which(parse_shard(how.shard), how.limit, how.retry_failed),
             overwrite=overwrite,
             keep_older=how.keep_older,
+            verify=how.verify,
             on_progress=show,
         )
 

@@ -1,42 +1,62 @@
 """Claim: a folder of results says in cohort.json what made it, and takes nothing else."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hirescam.atomic import atomic_write
+from hirescam.atomic import LOCK, atomic_write, claim_folder, lock_file
 from hirescam.cohort.code import code_version
 from hirescam.cohort.work import Step
 from hirescam.errors import WriteError
-from hirescam.parsing import read_json
+from hirescam.parsing import parse_json, read_json
 
 CLAIM = "cohort.json"
 
 
-def claim(out: Path, step: Step, *, overwrite: bool = False, keep_older: bool = False) -> None:
-    """State what the results in `out` are made with; the same bytes for the same settings.
+@contextmanager
+def claimed(
+    out: Path, step: Step, *, overwrite: bool = False, keep_older: bool = False
+) -> Iterator[None]:
+    """State what the results in `out` are made with, and let nobody state otherwise meanwhile.
 
-    Raises `WriteError` if `out` holds results of another step, other settings or other code,
-    unless it is to `overwrite` them, or to `keep_older` ones that only differ in code; and if
-    it holds files that are not ours.
+    Any number of shards may be at work with the same settings. Only a run that is alone may
+    change them: it holds a lock for itself until that is done, and shares it from then on.
+
+    Raises `WriteError`, before anything is changed, if `out` holds files that are not ours or
+    results of another step, other settings or other code, unless it is to `overwrite` them, or
+    to `keep_older` ones that only differ in code; and if another run is at work on them.
     """
     path = out / CLAIM
     stated = {"step": step.name, "settings": dict(step.settings), "code": code_version()}
     text = json.dumps(stated, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    before = _before(path)
-    if before is None and out.exists() and any(out.iterdir()):
-        raise WriteError(
-            f"{out} exists and holds no {CLAIM}, so it is not ours: choose another folder"
-        )
-    if before is not None and not overwrite:
-        _check_same(out, before, json.loads(text), keep_older)
-    with atomic_write(path) as file:
-        file.write(text.encode())
+    if _before(path) is None:
+        claim_folder(out, "cohort")
+    with (out / LOCK).open("ab") as lock:
+        alone = lock_file(lock, out, shared=False)
+        before = _before(path)
+        if before is not None and not overwrite:
+            _check_same(out, before, parse_json(text), keep_older)
+        if before != parse_json(text):
+            if not alone:
+                raise WriteError(
+                    f"another run is at work in {out} with other settings: wait for it, or "
+                    f"choose another folder"
+                )
+            with atomic_write(path) as file:
+                file.write(text.encode())
+        if not lock_file(lock, out, shared=True):
+            raise WriteError(f"another run has just begun in {out}: try again")
+        yield
 
 
 def _before(path: Path) -> dict | None:
     try:
-        return dict(read_json(path))
+        stated = read_json(path)
+        if not isinstance(stated, dict) or not {"step", "settings", "code"} <= stated.keys():
+            raise ValueError("it is not of a cohort of ours")
+        return stated
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from hirescam.cohort.attempt import Attempt, Status
+from hirescam.atomic import lock_file
+from hirescam.cohort.attempt import Attempt, parse_attempt
 from hirescam.cohort.shard import Shard
-from hirescam.errors import WriteError
-from hirescam.parsing import parse_json
+from hirescam.errors import ReadError, WriteError
 
 Append = Callable[[Attempt], None]
 _ROOM_BYTES = 1 << 18
@@ -31,15 +31,22 @@ def open_ledger(out: Path, shard: Shard) -> Iterator[Append]:
     """
     path = out / f"ledger{shard.suffix}.jsonl"
     room = out / f".room{shard.suffix}"
+    tries = read_ledgers(out).values()
+    run = 1 + max((attempt.run for of in tries for attempt in of), default=0)
     with ExitStack() as undo:
         with _refusing(path):
             file = undo.enter_context(path.open("a+b", buffering=0))
-            _lock(file, path)
+            if not lock_file(file, out, shared=False):
+                raise WriteError(
+                    f"another run is at work in {out} ({path.name}): wait for it, or give it "
+                    f"and this one different --shard"
+                )
             undo.callback(room.unlink, missing_ok=True)
             room.write_bytes(bytes(_ROOM_BYTES))
 
         def append(attempt: Attempt) -> None:
-            line = json.dumps({name: it for name, it in asdict(attempt).items() if it})
+            told = asdict(attempt) | {"run": run}
+            line = json.dumps({name: it for name, it in told.items() if it})
             with _refusing(path):
                 try:
                     _write(file, line)
@@ -51,38 +58,35 @@ def open_ledger(out: Path, shard: Shard) -> Iterator[Append]:
 
 
 def read_ledgers(out: Path) -> dict[str, list[Attempt]]:
-    """The tries at each scan, in the order of time."""
-    lines = [line for path in sorted(out.glob("ledger*.jsonl")) for line in _lines(path)]
+    """The tries at each scan, in the order of runs, and within one of lines.
+
+    No clock is asked: a scan belongs to one shard of a run, which appends its lines itself.
+    Raises `ReadError` for a line that no version up to this one has written.
+    """
     tries: dict[str, list[Attempt]] = {}
-    for line in sorted(lines, key=lambda line: line["at"]):
-        attempt = Attempt(**(line | {"status": Status(line["status"])}))
-        tries.setdefault(attempt.id, []).append(attempt)
+    for path in sorted(out.glob("ledger*.jsonl")):
+        for attempt in _attempts(path):
+            tries.setdefault(attempt.id, []).append(attempt)
+    for of in tries.values():
+        of.sort(key=lambda attempt: attempt.run)  # stable: lines keep their order
     return tries
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _attempts(path: Path) -> Iterator[Attempt]:
+    """Each line; one that is no JSON was cut short by a crash and is passed over."""
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             try:
-                yield parse_json(line)
-            except ValueError:  # cut short by a crash
+                value = json.loads(line)
+            except (ValueError, RecursionError):
                 continue
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise WriteError(
-            f"another run is at work in {path.parent} ({path.name}): wait for it, or give it "
-            f"and this one different --shard"
-        ) from None
-    except OSError:  # a file system without locks
-        return
+            try:
+                yield parse_attempt(value)
+            except ValueError as error:
+                raise ReadError(
+                    f"line {number} of {path.name} {error}: upgrade hirescam, or restore the "
+                    f"file"
+                ) from error
 
 
 def _write(file: IO[bytes], line: str) -> None:

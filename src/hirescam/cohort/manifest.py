@@ -1,6 +1,7 @@
 """Manifest: the scans of a cohort, one row each, in CSV, JSON lines or Parquet."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,11 @@ from hirescam.errors import ReadError
 from hirescam.reports.files import read_rows
 from hirescam.training.datasets.cases import scans_in
 
-# An id becomes the name of a folder: nothing hidden, no path, nothing that is not printed.
-_ID = re.compile(r"[^\s./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}")
+# An id becomes the name of a folder and a cell of tables: nothing hidden, no path, nothing that
+# is not printed, no formula of a spreadsheet, no device of Windows.
+_ID = re.compile(r"[^\s./\\=+@\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]{0,199}")
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,8 @@ def read_manifest(path: Path) -> tuple[Entry, ...]:
     if path.is_dir():
         return tuple(Entry(name, scan.absolute()) for name, scan in scans_in(path).items())
     folder = path.absolute().parent
-    entries = tuple(
-        _entry(row, number, path.name, folder)
-        for number, row in enumerate(read_rows(path), start=1)
-    )
+    rows = enumerate([*read_rows(path)], start=1)
+    entries = tuple(_entry(row, number, path.name, folder) for number, row in rows)
     _check_doubled(entries, path.name)
     if not entries:
         raise ReadError(f"{path.name} names no scans: give a row with id and path for each")
@@ -70,7 +72,8 @@ def _entry(row: Mapping[str, object], number: int, name: str, folder: Path) -> E
                 f"row {number} of {name} has no {column}: each row needs an id and the path of "
                 f"its scan, in columns id and path"
             )
-    if not _ID.fullmatch(cells["id"]):
+    id = cells["id"]
+    if not _ID.fullmatch(id) or _UNSEEN.search(id) or _RESERVED.fullmatch(id):
         raise ReadError(
             f"row {number} of {name} has the id {cells['id']!r}, which cannot name a folder: "
             f"use letters, digits, - and _"
@@ -88,9 +91,15 @@ def _entry(row: Mapping[str, object], number: int, name: str, folder: Path) -> E
 def _check_doubled(entries: tuple[Entry, ...], name: str) -> None:
     first_of: dict[str, int] = {}
     for number, entry in enumerate(entries, start=1):
-        first = first_of.setdefault(entry.id, number)
+        first = first_of.setdefault(_folded(entry.id), number)
         if first != number:
-            raise ReadError(
-                f"rows {first} and {number} of {name} both have the id {entry.id!r}: give each "
-                f"scan its own"
-            )
+            other = entries[first - 1].id
+            same = f"both have the id {other!r}"
+            if other != entry.id:
+                same = f"have ids that are one to Windows or macOS, {other!r} and {entry.id!r}"
+            raise ReadError(f"rows {first} and {number} of {name} {same}: give each its own")
+
+
+def _folded(id: str) -> str:
+    """What file systems of Windows and macOS make of a name."""
+    return unicodedata.normalize("NFC", id.rstrip(" .")).casefold()

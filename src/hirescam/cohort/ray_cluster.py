@@ -4,6 +4,8 @@ Only paths travel, so that every machine must see scans, model and results under
 """
 
 import logging
+import os
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,10 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.work import now
 from hirescam.errors import HirescamError, MissingPackageError
 
+NO_TOKEN = (
+    "this Ray cluster is asked without a token: if it has none, whoever reaches its ports can "
+    "run code on it; set RAY_AUTH_MODE=token on every machine (docs/how-to/cohorts.md)"
+)
 _HANDED_OUT_PER_CORE = 2
 """So many that no core waits for the next, and few that a lost machine takes with it."""
 
@@ -103,6 +109,8 @@ def _connected(address: str) -> Iterator[ModuleType]:
     if ray.is_initialized():
         yield ray
         return
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        warnings.warn(NO_TOKEN, stacklevel=2)
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from hirescam.atomic import finish_replacement
 from hirescam.cohort.attempt import Attempt, Status
-from hirescam.cohort.claim import claim
+from hirescam.cohort.claim import claimed
 from hirescam.cohort.code import code_version
 from hirescam.cohort.engine import Engine
 from hirescam.cohort.ledger import open_ledger, read_ledgers
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.shard import WHOLE, Shard
 from hirescam.cohort.table import write_table
-from hirescam.cohort.work import Step, Work, result_folder, work_key
+from hirescam.cohort.work import Step, Work, is_whole, result_folder, work_key
 from hirescam.errors import ReadError, WriteError
 
 _LOOKING = 16
@@ -66,6 +66,7 @@ def run_cohort(
     which: Which | None = None,
     overwrite: bool = False,
     keep_older: bool = False,
+    verify: bool = False,
     on_progress: OnProgress = lambda tally: None,
 ) -> Tally:
     """Do `step` on the scans that have no result of it yet in the folder `out`.
@@ -77,21 +78,23 @@ def run_cohort(
         digests/             the hash of each input, so that it is read for it only once
 
     A result stays for as long as scan, settings and code do, or with `keep_older` for as long
-    as scan and settings do. A scan whose process was killed, or ran out of memory, is tried
-    once more at the end, alone. Whenever a run is stopped, the next goes on from there.
+    as scan and settings do, and while its files are there with their sizes; `verify` also
+    compares their bytes with the ledger's hash. A scan whose process was killed, or ran out of
+    memory, is tried once more at the end, alone. Whenever a run is stopped, the next goes on
+    from there.
 
     Raises `WriteError` if `out` is not ours, is made otherwise (unless `overwrite`), is at work
     already, or the disk refuses.
     """
     which = which or Which()
-    claim(out, step, overwrite=overwrite, keep_older=keep_older)
     with (
+        claimed(out, step, overwrite=overwrite, keep_older=keep_older),
         _told_at_the_end(out, entries),
         open_ledger(out, which.shard) as append,
         _staging(out, which.shard) as staging,
     ):
         own, tries = which.shard.pick(entries), read_ledgers(out)
-        fresh = _fresh(step, own, out, tries, keep_older)
+        fresh = _fresh(step, own, out, tries, keep_older, verify)
         missing = [entry for entry in own if entry.id not in fresh]
         todo = [each for each in missing if each.id in tries or not which.retry_failed]
         todo = todo[: which.limit]
@@ -167,11 +170,12 @@ def _fresh(
     out: Path,
     tries: Mapping[str, Sequence[Attempt]],
     keep_older: bool,
+    verify: bool,
 ) -> set[str]:
     """The scans whose results are there, made of these inputs with these settings."""
     tried = [entry for entry in entries if entry.id in tries]
     with ThreadPoolExecutor(_LOOKING) as threads:
-        fresh = threads.map(partial(_is_fresh, step, out, tries, keep_older), tried)
+        fresh = threads.map(partial(_is_fresh, step, out, tries, keep_older, verify), tried)
         return {entry.id for entry, is_fresh in zip(tried, fresh, strict=True) if is_fresh}
 
 
@@ -180,10 +184,13 @@ def _is_fresh(
     out: Path,
     tries: Mapping[str, Sequence[Attempt]],
     keep_older: bool,
+    verify: bool,
     entry: Entry,
 ) -> bool:
     last = tries[entry.id][-1]
-    if last.status is not Status.done or not result_folder(out, entry.id).is_dir():
+    if last.status is not Status.done:
+        return False
+    if not is_whole(result_folder(out, entry.id), last, verify=verify):
         return False
     try:
         code = last.code if keep_older else code_version()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from hirescam.atomic import mark_folder, removed_on_failure, replace_folder
+from hirescam.atomic import MARK, mark_folder, removed_on_failure, replace_folder
 from hirescam.cohort.attempt import Attempt, Status
 from hirescam.cohort.code import code_version
 from hirescam.cohort.failure import reason, trace
@@ -20,7 +20,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.memory import forget_peak, peak_mib
 from hirescam.ct.refusal import refusing
 from hirescam.errors import ReadError, WriteError
-from hirescam.training.prepared import cached_digest, digest
+from hirescam.training.prepared import cached_digest, digest, digest_of
 
 
 @runtime_checkable
@@ -57,7 +57,8 @@ class Work:
         came: dict[str, Any]
         try:
             key = work_key(self.step, entry, self.out, code_version())
-            came = {"key": key, "result": self._make(entry), "status": Status.done}
+            result, made = self._make(entry)
+            came = {"key": key, "result": result, "files": made, "status": Status.done}
         except Exception as error:
             out_of_memory = isinstance(error, MemoryError)
             came = {
@@ -76,20 +77,44 @@ class Work:
             **came,
         )
 
-    def _make(self, entry: Entry) -> str:
-        """Make a scan's results and move them in place; their digest."""
+    def _make(self, entry: Entry) -> tuple[str, dict[str, int]]:
+        """Make a scan's results and move them in place; their digest, names and sizes."""
         part = self.staging / f"{entry.id}.{secrets.token_hex(4)}"
         with _writing(entry):
             part.mkdir(parents=True)
         with removed_on_failure(part):
             self.step(entry, part)
             with _writing(entry):
-                made = digest(part)
+                result, made = digest(part), sizes(part)
                 mark_folder(part, f"{self.step.name} result")
                 place = result_folder(self.out, entry.id)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 replace_folder(part, place)
-        return made
+        return result, made
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """The size in bytes of each file below a folder, but our marks."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MARK)
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+def is_whole(folder: Path, attempt: Attempt, *, verify: bool = False) -> bool:
+    """Whether the files of a result are there with their sizes, or to `verify` their bytes.
+
+    What the user has put beside them is of no matter. Ledgers of before 0.2 name no files.
+    """
+    try:
+        if any((folder / name).stat().st_size != size for name, size in attempt.files.items()):
+            return False
+        if not verify:
+            return folder.is_dir()
+        paths = [
+            folder / name for name in sorted(attempt.files, key=lambda name: folder / name)
+        ]
+        return digest_of(paths) == attempt.result
+    except OSError:
+        return False
 
 
 def work_key(step: Step, entry: Entry, out: Path, code: str) -> str:

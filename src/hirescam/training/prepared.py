@@ -7,7 +7,7 @@ by a hash of the content and the options that made them, so a cache can be share
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -51,8 +51,13 @@ def cached_digest(path: Path, folder: Path) -> str:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, or of the files of a folder in the order of their names."""
+    return digest_of(_parts(path))
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """SHA-256 of files in their order."""
     whole = hashlib.sha256()
-    for part in _parts(path):
+    for part in files:
         with part.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()

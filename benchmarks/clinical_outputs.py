@@ -23,7 +23,7 @@ from hirescam.anatomy import LABELS
 from hirescam.ct.grid import Cells, cell_affine
 from hirescam.ct.prepare import Preparation, place
 from hirescam.explanation import Explanation, Provenance
-from hirescam.explanation.hiding import without_organ
+from hirescam.explanation.organ_occlusion import without_organ
 from hirescam.export.dicom.objects import write_dicom
 from hirescam.export.dicom.source import read_source
 from hirescam.methods.guarantee import Guarantee, Kind
@@ -47,7 +47,7 @@ def explained(scan: hirescam.Volume) -> Explanation:
         affine=cell_affine(CELLS, placed.affine),
         verdicts=(Guarantee(Kind.AFFINE, gap=1e-7, probes=16),) * len(LABELS),
         scan=scan,
-        placed=placed,
+        input_volume=placed,
         provenance=Provenance(**dict.fromkeys(names, "none") | {"method": "hirescam"}),
     )
 
@@ -112,7 +112,7 @@ def main() -> None:
         measure("evidence of 80 labels by organ", lambda: found.by_organ(organs))
         measure(
             "right lung filled with its surroundings",
-            lambda: without_organ(found.placed, organs, "right_lung", PREPARATION),
+            lambda: without_organ(found.input_volume, organs, "right_lung", PREPARATION),
         )
         measure("headers of the series read again", lambda: read_source(folder))
         measure(

@@ -56,7 +56,7 @@ def explanation(
         affine=cell_affine(CELLS, scan.affine),
         verdicts=(EXACT,) * len(labels),
         scan=scan,
-        placed=scan,
+        input_volume=scan,
         provenance=PROVENANCE,
     )
     return dataclasses.replace(found, **changes)

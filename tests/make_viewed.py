@@ -23,7 +23,7 @@ def found_case(*, scale=1.0):
     for row, cell in enumerate(PEAKS):
         maps[(row, *cell)] = scale
     scan = volume(origin=(30.0, 20.0, 10.0), spacing=(8.0, 6.0, 6.0))
-    return explanation(LABELS, maps=maps, scan=scan, beside={"gradcam": -0.01 * maps})
+    return explanation(LABELS, maps=maps, scan=scan, other_maps={"gradcam": -0.01 * maps})
 
 
 def write_case(folder, *, scale=1.0):

@@ -46,3 +46,11 @@ def test_an_unknown_public_name_is_an_attribute_error():
 @pytest.mark.parametrize("name", hirescam.methods.METHODS)
 def test_a_method_is_reached_by_the_name_its_table_gives_it(name):
     assert getattr(hirescam.methods, name) is hirescam.methods.METHODS[name]
+
+
+@pytest.mark.parametrize(
+    ("former", "now"), [("HiddenOrgan", "OrganOcclusion"), ("hide_organ", "occlude_organ")]
+)
+def test_a_former_public_name_still_works_and_says_the_new_one(former, now):
+    with pytest.warns(DeprecationWarning, match=f"{former} is called {now} now"):
+        assert getattr(hirescam, former) is getattr(hirescam, now)

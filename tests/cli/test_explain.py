@@ -63,7 +63,7 @@ def test_organs_come_from_a_file_or_not_at_all(explain, tmp_path):
 
 
 def test_a_hidden_organ_is_told_of_each_finding(explain):
-    numbers, _, told, said = explain("scan.nii.gz", "--hide-organ", "right_lung")
+    numbers, _, told, said = explain("scan.nii.gz", "--occlude-organ", "right_lung")
     assert told == 0
     for row in numbers["findings"]:
         (hidden,) = row["occluded_organs"]
@@ -74,8 +74,8 @@ def test_a_hidden_organ_is_told_of_each_finding(explain):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--hide-organ", "spleen"], "the masks hold right_lung"),
-        (["--hide-organ", "right_lung", "--organs", "none"], "find organs first"),
+        (["--occlude-organ", "spleen"], "the masks hold right_lung"),
+        (["--occlude-organ", "right_lung", "--organs", "none"], "find organs first"),
         (["--dicom"], "is no DICOM series"),
     ],
 )

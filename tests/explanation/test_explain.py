@@ -13,7 +13,7 @@ from hirescam.ct.prepare import network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError, VoxelError
 from hirescam.explanation import Geometry, Method, explain, fingerprint
-from hirescam.explanation.explaining import GEOMETRIES, MAPS
+from hirescam.explanation.explanation import GEOMETRIES, MAPS
 from hirescam.methods import Kind
 from hirescam.models.accelerate import accelerate
 from make import affine, volume
@@ -172,7 +172,7 @@ def test_the_map_on_the_scan_has_its_peak_at_the_marker():
     scan_affine = affine(spacing=(1.6, 1.5, 1.7), tilt_deg=10, flips=(-1, 1, 1))
     scan = marked((75, 150, 140), (40, 70, 70), scan_affine)
     found = explain(marker_model(), scan, any_values=True)
-    on_scan = found.on_scan("marker")
+    on_scan = found.map_on_scan("marker")
     assert on_scan.shape == scan.shape
     peak = np.array(np.unravel_index(on_scan.argmax(), on_scan.shape))
     assert np.abs((peak - [40, 70, 70]) * scan.spacing_mm).max() <= 16

@@ -38,8 +38,8 @@ def seen(scan, *, before=0, after=0, cut=0):
     return Volume(voxels, affine)
 
 
-def codes(scan, placed=None, organs=None, provenance=REAL):
-    made = explanation(scan=scan, placed=placed or scan, provenance=provenance)
+def codes(scan, input_volume=None, organs=None, provenance=REAL):
+    made = explanation(scan=scan, input_volume=input_volume or scan, provenance=provenance)
     return [warning.code for warning in input_warnings(made, organs)]
 
 
@@ -52,7 +52,7 @@ def test_an_ordinary_chest_is_not_warned_of():
 def test_padding_is_told_by_its_share(share):
     scan = chest()
     added = round(len(scan.voxels) * share / (1 - share))
-    made = explanation(scan=scan, placed=seen(scan, before=added), provenance=REAL)
+    made = explanation(scan=scan, input_volume=seen(scan, before=added), provenance=REAL)
     (warning,) = input_warnings(made)
     assert warning.code == "padding"
     assert warning.value == pytest.approx(share, abs=0.02)

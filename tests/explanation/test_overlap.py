@@ -5,7 +5,7 @@ import pytest
 
 from hirescam.ct.grid import Cells, cell_affine
 from hirescam.errors import GeometryError
-from hirescam.explanation.overlap import cut, overlap, whole_boxes
+from hirescam.explanation.organ_shares import cut, overlap, whole_boxes
 from make import affine
 
 GRIDS = {

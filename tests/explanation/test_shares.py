@@ -8,7 +8,7 @@ import pytest
 from hirescam.ct.grid import Cells, cell_affine
 from hirescam.ct.volume import Volume
 from hirescam.errors import ShapeError
-from hirescam.explanation.places import body_mask
+from hirescam.explanation.organ_shares import body_mask
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
 from hirescam.simulation.chest import simulate
 from make import affine

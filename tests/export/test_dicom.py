@@ -177,7 +177,7 @@ def test_the_values_are_those_of_the_map_and_say_what_they_are(written):
     found, _, paths = written
     map_ = pmread(paths["map-01"])
     values = map_.get_volume(apply_real_world_transform=False)
-    ours = Volume(found.on_scan("lung_nodule"), found.scan.affine)
+    ours = Volume(found.map_on_scan("lung_nodule"), found.scan.affine)
     place = np.linalg.inv(TO_LPS @ ours.affine) @ values.affine
     turned = np.rint(place[:3, :3]).astype(int)  # the same voxels, perhaps from the other end
     steps = tuple(slice(None, None, int(turned[axis, axis])) for axis in range(3))
@@ -217,7 +217,7 @@ def test_regions_are_those_of_anatomy_and_thresholded_maps_hold_the_peak(written
     lung = regions.get_volume(segment_numbers=[1])
     assert lung.array.sum() == organs.mask("right_lung").sum()
     evidence = segread(paths["thresholded-01"]).get_volume(segment_numbers=[1])
-    values = found.on_scan("lung_nodule")
+    values = found.map_on_scan("lung_nodule")
     assert evidence.array.sum() == np.count_nonzero(values >= 0.5 * values.max())
 
 
@@ -290,8 +290,8 @@ def test_readers_we_did_not_write_find_the_map_on_the_grid_of_the_scan(
     ours = to_ours[:3, :3] @ index + to_ours[:3, 3:]
     assert np.abs(ours - np.rint(ours)).max() < 1e-3
     slices, rows, columns = np.rint(ours).astype(int)
-    assert np.array_equal(values.ravel(), found.on_scan("x")[slices, rows, columns])
-    assert values.size == found.on_scan("x").size
+    assert np.array_equal(values.ravel(), found.map_on_scan("x")[slices, rows, columns])
+    assert values.size == found.map_on_scan("x").size
 
 
 def test_the_report_tells_probability_evidence_and_verdict_of_every_label(written):

@@ -99,7 +99,7 @@ def test_a_scan_is_explained(name):
     exact = VERDICTS[name] is not Kind.NONE
     assert all(g.holds_for("hirescam") == exact for g in found.guarantees.values())
     assert bool(found.slice_scores) == (name not in ("CTNet", "BodyConv", "3DConv"))
-    assert found.on_scan(LABELS[0]).shape == (54, 112, 112)
+    assert found.map_on_scan(LABELS[0]).shape == (54, 112, 112)
 
 
 @each_network

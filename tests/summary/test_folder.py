@@ -18,7 +18,7 @@ from PIL import Image
 
 from hirescam.atomic import MARK
 from hirescam.errors import WriteError
-from hirescam.explanation import HiddenOrgan
+from hirescam.explanation import OrganOcclusion
 from hirescam.methods.guarantee import Guarantee, Kind
 from hirescam.organs.files import read_organs
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
@@ -282,16 +282,16 @@ def with_organs(tmp_path_factory):
     codes = np.random.default_rng(0).integers(0, 3, found.scan.shape).astype(np.uint8)
     verdicts = dict.fromkeys(ORGANS, Verdict()) | {"left_lung": Verdict(("cut off",))}
     organs = OrganMasks(codes, found.scan.affine, "drawn", verdicts=verdicts)
-    hidden = HiddenOrgan(
+    hidden = OrganOcclusion(
         "left_lung",
         found.labels,
         before=found.logits,
         after=found.logits - np.float32(0.5),
-        foretold=np.array([0.5, -0.5]),
+        predicted_drop=np.array([0.5, -0.5]),
         evidence=np.array([2.0, 2.0]),
     )
     folder = tmp_path_factory.mktemp("s") / "out"
-    return organs, write_summary(found, folder, organs=organs, hidden=[hidden], pages=False)
+    return organs, write_summary(found, folder, organs=organs, occlusions=[hidden], pages=False)
 
 
 def test_the_schema_knows_organs_shares_and_hidden_organs(with_organs):

@@ -73,7 +73,7 @@ AXIAL, CORONAL, SAGITTAL = VIEWS
 def picture(found, view, *, scale=1.0, window=(-1000.0, 1000.0)):
     """The plane of `view` through the first label's peak, as floats."""
     finding = findings(found)[0]
-    stage = build_stage(found.placed, found.raw_maps.shape[1:], found.affine)
+    stage = build_stage(found.input_volume, found.raw_maps.shape[1:], found.affine)
     facing = face_reader(finding.values, found.affine)
     at = np.linalg.solve(facing.affine, [*finding.peak.patient_mm, 1])[:3].round().astype(int)
     return overlay(
@@ -139,7 +139,7 @@ def test_a_weak_finding_looks_like_the_bare_scan():
 @pytest.mark.parametrize("cell", [(2, 0, 2), (1, 2, 0)])
 def test_each_plane_is_marked_at_the_peak(cell):
     found = explanation(("x",), maps=[map_with(cell)], scan=grey_scan())
-    stage = build_stage(found.placed, (4, 3, 3), found.affine)
+    stage = build_stage(found.input_volume, (4, 3, 3), found.affine)
     strip = np.asarray(montage(findings(found)[0], stage, found.affine, Scale(1.0)))
     voxel = np.array([1, 4, 4]) + 3 * np.array(cell)
     _, row, column = np.rint((voxel + 0.5) * [a.pixels / a.voxels for a in stage.axes]).astype(
@@ -165,14 +165,14 @@ def test_each_plane_is_marked_at_the_peak(cell):
 def test_every_map_can_be_drawn_and_says_what_its_planes_show(values, words):
     found = explanation(("x",), maps=[values])
     finding = findings(found)[0]
-    stage = build_stage(found.placed, (4, 3, 3), found.affine)
+    stage = build_stage(found.input_volume, (4, 3, 3), found.affine)
     assert words in finding.peak.sentence
     assert montage(finding, stage, found.affine, Scale(1.0)).width > 600
 
 
 def test_a_label_too_long_for_the_picture_is_cut():
     found = explanation(("x" * 900,), verdicts=(EXACT,))
-    stage = build_stage(found.placed, (4, 3, 3), found.affine)
+    stage = build_stage(found.input_volume, (4, 3, 3), found.affine)
     strip = montage(findings(found)[0], stage, found.affine, Scale(1.0))
     short = explanation(("x" * 800,), verdicts=(EXACT,))
     again = montage(findings(short)[0], stage, found.affine, Scale(1.0))

@@ -68,7 +68,7 @@ def test_maps_of_both_methods_travel_bit_by_bit():
     scene = json.loads(files["scene.json"])
     for method, maps in {
         "hirescam": found.raw_maps,
-        "gradcam": found.beside["gradcam"],
+        "gradcam": found.other_maps["gradcam"],
     }.items():
         raw = gzip.decompress(b64decode(files[f"maps-{method}"]))
         for row, label in enumerate(LABELS):

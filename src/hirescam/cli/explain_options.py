@@ -63,6 +63,7 @@ class Extras:
     hide: Annotated[
         list[str] | None,
         Option(
+            "--occlude-organ",
             "--hide-organ",
             help="fill this organ with its surroundings, to check the maps (repeatable)",
         ),

@@ -10,7 +10,7 @@ from hirescam.cli.progress import steps
 
 if TYPE_CHECKING:
     from hirescam.cohort.reading import Reading
-    from hirescam.explanation import HiddenOrgan
+    from hirescam.explanation import OrganOcclusion
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Written:
 
     page: Path
     probabilities: dict[str, float]
-    hidden: "tuple[HiddenOrgan, ...]"
+    hidden: "tuple[OrganOcclusion, ...]"
 
     def __str__(self) -> str:
         checks = (
@@ -46,7 +46,7 @@ def explain_scan(
     with steps() as step:
         step("reading the scan")
         import hirescam
-        from hirescam.explanation import hide_organ
+        from hirescam.explanation import occlude_organ
         from hirescam.export.dicom.source import read_source
         from hirescam.summary.report_quotes import read_report, report_words
 
@@ -70,7 +70,7 @@ def explain_scan(
         )
         step("finding organs")
         organs = organs_of(volume, extras.organs)
-        hidden = tuple(hide_organ(fast, found, organs, name) for name in extras.hide or ())
+        hidden = tuple(occlude_organ(fast, found, organs, name) for name in extras.hide or ())
         step("writing the summary")
         folder = hirescam.write_summary(
             found,
@@ -78,7 +78,7 @@ def explain_scan(
             labels=making.label,
             on_scan=extras.on_scan,
             organs=organs,
-            hidden=hidden,
+            occlusions=hidden,
             dicom=source,
             words=None if report is None else report_words(report, found.labels),
             overwrite=overwrite,

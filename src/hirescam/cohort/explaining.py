@@ -11,7 +11,7 @@ from hirescam.cohort.manifest import Entry
 from hirescam.cohort.reading import STRICT, Reading
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError, TargetError
-from hirescam.explanation import Geometry, Method, explain, hide_organ
+from hirescam.explanation import Geometry, Method, explain, occlude_organ
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model
 from hirescam.organs.files import read_organs
@@ -85,7 +85,7 @@ class Explaining:
             on_scan=self.on_scan,
             pages=self.pages,
             organs=masks,
-            hidden=[hide_organ(model, found, masks, name) for name in self.hidden],
+            occlusions=[occlude_organ(model, found, masks, name) for name in self.hidden],
         )
 
 

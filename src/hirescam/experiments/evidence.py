@@ -17,13 +17,13 @@ from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.experiments.looking import look
-from hirescam.explanation.places import (
+from hirescam.explanation.organ_shares import (
     OUTSIDE_BODY,
     OUTSIDE_FIELD,
     REST_OF_BODY,
+    organ_shares,
     organs_in_cells,
 )
-from hirescam.explanation.shares import organ_shares
 from hirescam.models.files import Model
 from hirescam.regions.allowed import possible_places
 from hirescam.training.datasets.cases import Case
@@ -102,7 +102,7 @@ def _write(model: Model, case: Case, path: Path) -> None:
     seen = look(model, case)
     one = seen.found[METHODS[0]]
     cells = organs_in_cells(
-        seen.organs, one.scan, one.placed, one.raw_maps.shape[1:], one.affine
+        seen.organs, one.scan, one.input_volume, one.raw_maps.shape[1:], one.affine
     )
     columns = [cells.places.index(place) for place in PLACES]
     raised = [

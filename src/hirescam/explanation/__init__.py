@@ -1,24 +1,53 @@
 """What a model says of a scan, where it saw that, and in which organs that lies.
 
-`explaining` makes an `Explanation`, which `found` holds; `overlap`, `places` and `shares` put
-its maps into the words of anatomy; `hiding` and `fill` check them by hiding an organ.
+`explanation` makes an `Explanation`; `organ_shares` puts its maps into the words of anatomy;
+`organ_occlusion` checks them by occluding an organ; `input_warnings` doubts the scan.
 """
 
-from hirescam.explanation.explaining import MAPS, Geometry, Method, explain, fingerprint
-from hirescam.explanation.found import Explanation, Provenance
-from hirescam.explanation.hiding import Agreement, HiddenOrgan, hide_organ
-from hirescam.explanation.shares import OrganShares
+import warnings
+from typing import Any
+
+from hirescam.explanation.explanation import (
+    MAPS,
+    Explanation,
+    Geometry,
+    Method,
+    Provenance,
+    explain,
+    fingerprint,
+)
+from hirescam.explanation.organ_occlusion import Agreement, OrganOcclusion, occlude_organ
+from hirescam.explanation.organ_shares import OrganShares
+
+_FORMER = {"HiddenOrgan": OrganOcclusion, "hide_organ": occlude_organ}
+
+
+def former(name: str) -> Any:
+    """What a public name of 0.1 is called now, with a warning. Raises `AttributeError`."""
+    if name not in _FORMER:
+        raise AttributeError(f"module 'hirescam' has no attribute {name!r}")
+    warnings.warn(
+        f"hirescam.{name} is called {_FORMER[name].__name__} now; the old name goes with 0.3",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return _FORMER[name]
+
+
+def __getattr__(name: str) -> Any:
+    return former(name)
+
 
 __all__ = [
     "MAPS",
     "Agreement",
     "Explanation",
     "Geometry",
-    "HiddenOrgan",
     "Method",
+    "OrganOcclusion",
     "OrganShares",
     "Provenance",
     "explain",
     "fingerprint",
-    "hide_organ",
+    "occlude_organ",
 ]

@@ -15,7 +15,7 @@ from scipy import ndimage
 from hirescam.ct.plausible import check_plausible
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import GeometryError, ReadError
-from hirescam.explanation.found import Explanation
+from hirescam.explanation.explanation import Explanation
 from hirescam.organs.masks import OrganMasks
 
 MOST_PADDING = 0.5
@@ -47,7 +47,7 @@ def input_warnings(
         *_of_model(explanation),
         *_of_values(explanation.scan),
         *_of_extent(explanation.scan),
-        *_of_field(explanation.scan, explanation.placed),
+        *_of_field(explanation.scan, explanation.input_volume),
         *_of_organs(explanation.scan, organs),
     )
 

@@ -48,7 +48,7 @@ def scene(explanation: Explanation, organs: OrganMasks) -> Scene:
 
     Every scan is placed on the same grid, so that panels of different scans have one scale.
     """
-    placed = explanation.placed
+    placed = explanation.input_volume
     masks = {
         organ: face_reader(
             onto(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hirescam.atomic import atomic_folder
-from hirescam.explanation import Explanation, HiddenOrgan, OrganShares
+from hirescam.explanation import Explanation, OrganOcclusion, OrganShares
 from hirescam.explanation.input_warnings import InputWarning, input_warnings
 from hirescam.export.dicom.objects import write_dicom
 from hirescam.export.dicom.source import SourceSeries
@@ -43,7 +43,7 @@ def record(
     *,
     organs: OrganMasks | None = None,
     shares: OrganShares | None = None,
-    hidden: Sequence[HiddenOrgan] = (),
+    occlusions: Sequence[OrganOcclusion] = (),
     warnings: Sequence[InputWarning] = (),
 ) -> dict[str, Any]:
     """All numbers of a summary; `names` gives the files written for each label."""
@@ -74,7 +74,7 @@ def record(
             _of_one(row, explanation.provenance.method)
             | {
                 "organs": shares_record(shares, row.label),
-                "occluded_organs": hidden_record(hidden, row.label),
+                "occluded_organs": occlusion_record(occlusions, row.label),
                 "files": dict(names[row.label]),
             }
             for row in rows
@@ -147,15 +147,15 @@ def shares_record(shares: OrganShares | None, label: str) -> dict[str, Any] | No
     }
 
 
-def hidden_record(hidden: Sequence[HiddenOrgan], label: str) -> list[dict[str, Any]]:
-    """What hiding each organ did to one label."""
-    rows = [(each, each.labels.index(label)) for each in hidden]
+def occlusion_record(occlusions: Sequence[OrganOcclusion], label: str) -> list[dict[str, Any]]:
+    """What occluding each organ did to one label."""
+    rows = [(each, each.labels.index(label)) for each in occlusions]
     return [
         {
             "organ": each.organ,
             "score": float(each.after[row]),
             "drop": float(each.drops[row]),
-            "predicted_drop": float(each.foretold[row]),
+            "predicted_drop": float(each.predicted_drop[row]),
             "agreement": each.agreement(label).name.lower(),
             "sentence": each.sentence(label),
         }
@@ -176,7 +176,7 @@ def write_summary(
     labels: Sequence[str] | None = None,
     pages: bool = True,
     organs: OrganMasks | None = None,
-    hidden: Sequence[HiddenOrgan] = (),
+    occlusions: Sequence[OrganOcclusion] = (),
     dicom: SourceSeries | None = None,
     words: Words | None = None,
 ) -> Path:
@@ -189,8 +189,8 @@ def write_summary(
     and no scan for `hirescam view`: numbers and maps, for programs. `words` are a report's
     about each label, as `report_words` finds them, and are quoted in the pages.
     `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
-    `hidden` adds what hiding some of them did. `dicom`, the series that was explained, adds
-    dicom/ with objects that name its patient; nothing else in the folder does.
+    `occlusions` adds what occluding some of them did. `dicom`, the series that was explained,
+    adds dicom/ with objects that name its patient; nothing else in the folder does.
 
     Raises `WriteError` if the disk refuses or `out` may not be replaced, `TargetError` for an
     unknown label.
@@ -209,7 +209,7 @@ def write_summary(
             names,
             organs=organs,
             shares=shares,
-            hidden=hidden,
+            occlusions=occlusions,
             warnings=warnings,
         )
         if pages:
@@ -235,7 +235,7 @@ def _write_maps(
         if "map_on_scan" in name:
             write_map_nifti(
                 folder / name["map_on_scan"],
-                explanation.on_scan(row.label),
+                explanation.map_on_scan(row.label),
                 explanation.scan.affine,
             )
 
@@ -247,7 +247,9 @@ def _write_pictures(
     names: Mapping[str, Files],
     folder: Path,
 ) -> Pictures:
-    stage = build_stage(explanation.placed, explanation.raw_maps.shape[1:], explanation.affine)
+    stage = build_stage(
+        explanation.input_volume, explanation.raw_maps.shape[1:], explanation.affine
+    )
     pictures = {}
     (folder / "pictures").mkdir()
     for row in rows:

@@ -22,7 +22,9 @@ _MOST_ROWS = 10
 def as_html(explanation: Explanation) -> str:
     """The most probable findings as a table, and the map of the first of them."""
     rows = findings(explanation)
-    stage = build_stage(explanation.placed, explanation.raw_maps.shape[1:], explanation.affine)
+    stage = build_stage(
+        explanation.input_volume, explanation.raw_maps.shape[1:], explanation.affine
+    )
     picture = montage(rows[0], stage, explanation.affine, shared_scale(explanation.raw_maps))
     return template("notebook.html.jinja").render(
         rows=rows[:_MOST_ROWS],

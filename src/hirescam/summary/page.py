@@ -113,7 +113,7 @@ def page(
 
     `places` tells in a sentence where each label's evidence lies, where organs were found.
     """
-    orientation = explanation.placed.orientation
+    orientation = explanation.input_volume.orientation
     scripts = {"search": browser.search(), **({"viewer": browser.script()} if files else {})}
     return template("report.html.jinja").render(
         **scripts,

@@ -173,9 +173,9 @@ def write_living(
 
     `files` names each label's map. `words` of the report are written where they were asked for.
     """
-    scan = explanation.placed
+    scan = explanation.input_volume
     write_nifti(folder / SCAN_FILE, _rounded(scan), scan.affine, description="hirescam scan")
-    for method, maps in explanation.beside.items():
+    for method, maps in explanation.other_maps.items():
         for label, named in files.items():
             path = folder / MAPS_FOLDERS[method] / Path(named["map"]).name
             write_map_nifti(path, maps[explanation.labels.index(label)], explanation.affine)
@@ -221,7 +221,7 @@ def inline_living(
     """What the viewer reads, by name, as text: with a thinned scan that fits, or none."""
     files = {"summary.json": json.dumps(summary, ensure_ascii=False, allow_nan=False)}
     chosen = [explanation.labels.index(row.label) for row in rows]
-    maps = {explanation.provenance.method: explanation.raw_maps} | dict(explanation.beside)
+    maps = {explanation.provenance.method: explanation.raw_maps} | dict(explanation.other_maps)
     for method, values in maps.items():
         files[_maps_file(method)] = _packed(values[chosen])
     stored_organs = None
@@ -229,9 +229,9 @@ def inline_living(
         codes, affine = shrink(organs.codes, organs.affine, ORGAN_VOXELS, mean=False)
         stored_organs = Stored.whole(ORGANS_VIEW, codes, affine)
         files[ORGANS_VIEW] = _packed(codes)
-    voxels = _rounded(explanation.placed)
+    voxels = _rounded(explanation.input_volume)
     for most in _SCAN_VOXELS:
-        small, affine = shrink(voxels, explanation.placed.affine, most)
+        small, affine = shrink(voxels, explanation.input_volume.affine, most)
         files[_SCAN] = _packed(small)
         told = scene(
             summary,

@@ -31,7 +31,7 @@ def parametric_map(
     explanation: Explanation, label: str, source: SourceSeries, place: Place
 ) -> ParametricMap:
     """The map of `label`; window and level are the same on both sides of zero."""
-    values = explanation.on_scan(label)
+    values = explanation.map_on_scan(label)
     limit = max(float(np.abs(values).max()), float(np.finfo(np.float32).tiny))
     made = ParametricMap(
         source.images,

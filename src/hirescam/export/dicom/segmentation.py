@@ -80,7 +80,7 @@ def region_segments(labels: Sequence[str], organs: OrganMasks) -> list[Segment]:
 
 def evidence_segments(explanation: Explanation, label: str, threshold: float) -> list[Segment]:
     """Where a map reaches `threshold` of its peak; none of a map without positive evidence."""
-    values = explanation.on_scan(label)
+    values = explanation.map_on_scan(label)
     peak = float(values.max())
     if peak <= 0:
         return []

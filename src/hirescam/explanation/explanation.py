@@ -1,27 +1,143 @@
-"""explain: run a model on a scan once, and keep its scores, maps and what they are worth."""
+"""Explanation: what a model says of a scan, where it saw that, and what the map is worth.
+
+`explain` runs the model once and keeps its scores, its maps and their guarantees.
+"""
 
 import hashlib
-from collections.abc import Callable, Collection
-from typing import Literal
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Float64
+from scipy.special import expit
 from torch import Tensor
 
 import hirescam
-from hirescam.ct.grid import Cells, cell_affine, tiled_cells
+from hirescam.ct.grid import Cells, cell_affine, onto, tiled_cells
 from hirescam.ct.plausible import check_plausible
 from hirescam.ct.prepare import network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError, ReadError, VoxelError
-from hirescam.explanation.found import Explanation, Provenance
+from hirescam.explanation.organ_shares import OrganShares, organ_shares, organs_in_cells
 from hirescam.methods.capture import capture
 from hirescam.methods.gradcam import gradcam_maps
-from hirescam.methods.guarantee import audit_each
+from hirescam.methods.guarantee import Guarantee, audit_each
 from hirescam.methods.hirescam import hirescam_maps
 from hirescam.methods.layers import layer_name
 from hirescam.methods.state import borrowed
 from hirescam.models.files import Model
+from hirescam.organs.masks import OrganMasks
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made an explanation, for whoever must judge or repeat it."""
+
+    model: str
+    model_sha256: str
+    architecture: str
+    trained_on: str
+    method: str
+    layer: str
+    geometry: str
+    precision: str
+    scan_sha256: str
+    hirescam: str
+    torch: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Scores, maps and guarantees of one scan, one row per label.
+
+    `raw_maps` are signed, on the network's grid, in the score's own unit: where a guarantee
+    holds, a label's map sums to its score minus its offset. `affine` places their cells in
+    the patient. `input_volume` is the scan as the network saw it. `other_maps` holds the maps
+    that other methods make of the same pass, for comparison.
+    """
+
+    labels: tuple[str, ...]
+    logits: Float32[np.ndarray, "label"]
+    offsets: Float32[np.ndarray, "label"]
+    slice_logits: Float32[np.ndarray, "label slice"] | None
+    raw_maps: Float32[np.ndarray, "label slice row column"]
+    affine: Float64[np.ndarray, "4 4"]
+    verdicts: tuple[Guarantee, ...]
+    scan: Volume
+    input_volume: Volume
+    provenance: Provenance
+    other_maps: Mapping[str, Float32[np.ndarray, "label slice row column"]] = field(
+        default_factory=dict
+    )
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Logit of each label."""
+        return dict(zip(self.labels, self.logits.tolist(), strict=True))
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Sigmoid of each score."""
+        probabilities = expit(self.logits.astype(np.float64))
+        return dict(zip(self.labels, probabilities.tolist(), strict=True))
+
+    @property
+    def slice_scores(self) -> dict[str, Float32[np.ndarray, "slice"]]:
+        """Score of each label on each slice group, head to feet; empty where there are none."""
+        if self.slice_logits is None:
+            return {}
+        return dict(zip(self.labels, self.slice_logits, strict=True))
+
+    @property
+    def maps(self) -> dict[str, Float32[np.ndarray, "slice row column"]]:
+        """Raw signed map of each label on the network's grid."""
+        return dict(zip(self.labels, self.raw_maps, strict=True))
+
+    @property
+    def guarantees(self) -> dict[str, Guarantee]:
+        """Verdict on the map of each label."""
+        return dict(zip(self.labels, self.verdicts, strict=True))
+
+    def map_on_scan(self, label: str) -> Float32[np.ndarray, "slice row column"]:
+        """The map of `label` on the scan's own grid, for looking: its sum means nothing."""
+        return onto(self.maps[label], self.affine, self.scan.shape, self.scan.affine)
+
+    def on_scan(self, label: str) -> Float32[np.ndarray, "slice row column"]:
+        """The former name of `map_on_scan`."""
+        warnings.warn(
+            "Explanation.on_scan is called map_on_scan now; this name goes with 0.3",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.map_on_scan(label)
+
+    def by_organ(self, organs: OrganMasks) -> OrganShares:
+        """How much of each label's evidence lies in each organ, and how much where none is.
+
+        A cell counts for an organ as far as its volume lies in it. Where organs overlap, as
+        heuristic ones do, the later one counts. Raises `ShapeError` for organs that were found
+        on another scan's grid.
+        """
+        in_cells = organs_in_cells(
+            organs, self.scan, self.input_volume, self.raw_maps.shape[1:], self.affine
+        )
+        return organ_shares(self.labels, self.raw_maps, in_cells)
+
+    def show(self, label: str) -> Any:
+        """A viewer of the scan with the map of `label`, for a notebook; needs ipyniivue."""
+        from hirescam.summary.notebook import show  # it lies above, and is rarely wanted
+
+        return show(self, label)
+
+    def _repr_html_(self) -> str:
+        from hirescam.summary.notebook import as_html
+
+        return as_html(self)
+
 
 Method = Literal["hirescam", "gradcam"]
 Geometry = Literal["receptive-field", "published"]
@@ -46,10 +162,10 @@ def explain(
     above the explained layer, or give no numbers.
     """
     _check(model, volume, method, geometry, any_values)
-    placed = place(volume, model.preparation)
+    input_volume = place(volume, model.preparation)
     network = model.network
     device = next(network.parameters()).device
-    x = network_input(placed, model.preparation)[None].to(device)
+    x = network_input(input_volume, model.preparation)[None].to(device)
     seen = capture(network, x)
     with borrowed(network), torch.no_grad():  # scores above the layer, as they were captured
         verdicts, offsets = audit_each(seen, network.scores)
@@ -64,14 +180,14 @@ def explain(
         offsets=_array(offsets[0]),
         slice_logits=None if slice_scores is None else _array(slice_scores[0]),
         raw_maps=_array(chosen),
-        affine=cell_affine(cells, placed.affine),
+        affine=cell_affine(cells, input_volume.affine),
         verdicts=verdicts,
         scan=volume,
-        placed=placed,
+        input_volume=input_volume,
         provenance=_provenance(
             model, volume, method, layer_name(network, seen.layer), geometry
         ),
-        beside={name: _array(made) for name, made in maps.items()},
+        other_maps={name: _array(made) for name, made in maps.items()},
     )
 
 

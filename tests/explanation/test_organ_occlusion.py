@@ -1,4 +1,4 @@
-"""Hiding an organ: its surroundings fill it, and the score falls as the map foretold."""
+"""Hiding an organ: its surroundings fill it, and the score falls as the map predicts."""
 
 import dataclasses
 
@@ -7,8 +7,8 @@ import pytest
 
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError, TargetError
-from hirescam.explanation import Agreement, HiddenOrgan, explain, hide_organ
-from hirescam.explanation.fill import filled_from_around
+from hirescam.explanation import Agreement, OrganOcclusion, explain, occlude_organ
+from hirescam.explanation.organ_occlusion import filled_from_around
 from hirescam.organs.masks import OrganMasks, Verdict
 from make import affine
 from make_models import marker_model
@@ -38,17 +38,17 @@ def explained():
 
 def test_hiding_what_raised_the_score_takes_the_score_away_as_the_map_foretold(explained):
     model, found, organs = explained
-    hidden = hide_organ(model, found, organs, "bright")
-    assert hidden.foretold[0] > 0.6 * found.raw_maps.sum()
+    hidden = occlude_organ(model, found, organs, "bright")
+    assert hidden.predicted_drop[0] > 0.6 * found.raw_maps.sum()
     assert hidden.drops[0] > 0.9 * found.raw_maps.sum()
     assert hidden.agreement("marker") is Agreement.AGREES
-    assert hidden.sentence("marker").startswith("Hiding the bright lowers the score by ")
+    assert hidden.sentence("marker").startswith("Occluding the bright lowers the score by ")
     assert hidden.sentence("marker").endswith("and agrees.")
 
 
 def test_hiding_what_looks_like_its_surroundings_changes_nothing(explained):
     model, found, organs = explained
-    hidden = hide_organ(model, found, organs, "dark")
+    hidden = occlude_organ(model, found, organs, "dark")
     assert abs(hidden.drops[0]) < 0.01 * hidden.evidence[0]
     assert hidden.agreement("marker") is Agreement.LITTLE
 
@@ -57,13 +57,13 @@ def test_an_organ_without_a_voxel_and_a_foreign_model_are_refused(explained):
     model, found, organs = explained
     for organ in ("absent", "spleen"):
         with pytest.raises(TargetError, match="the masks hold bright, dark"):
-            hide_organ(model, found, organs, organ)
+            occlude_organ(model, found, organs, organ)
     with pytest.raises(ModelError, match="not the one that was explained"):
-        hide_organ(dataclasses.replace(model, sha256="other"), found, organs, "bright")
+        occlude_organ(dataclasses.replace(model, sha256="other"), found, organs, "bright")
 
 
 @pytest.mark.parametrize(
-    ("fell", "foretold", "expected"),
+    ("fell", "predicted_drop", "expected"),
     [
         (1.0, 1.5, Agreement.AGREES),
         (1.0, 3.0, Agreement.DIRECTION),
@@ -72,14 +72,14 @@ def test_an_organ_without_a_voxel_and_a_foreign_model_are_refused(explained):
         (0.1, -0.1, Agreement.LITTLE),
     ],
 )
-def test_agreement_is_direction_and_size(fell, foretold, expected):
+def test_agreement_is_direction_and_size(fell, predicted_drop, expected):
     one = np.ones(1, np.float32)
-    hidden = HiddenOrgan(
+    hidden = OrganOcclusion(
         "heart",
         ("x",),
         before=fell * one,
         after=0 * one,
-        foretold=np.array([foretold]),
+        predicted_drop=np.array([predicted_drop]),
         evidence=np.array([10.0]),
     )
     assert hidden.agreement("x") is expected

@@ -1,9 +1,12 @@
 """Report quotes: what a radiologist's report says of each label, by the words that say so."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from hirescam.errors import ReadError
+from hirescam.reports.default.vocabulary import Abnormality, read_vocabulary
 from hirescam.reports.label import LONGEST, label_reports
 from hirescam.reports.table import Finding
 from hirescam.reports.views import View, read_view, view_names
@@ -44,6 +47,44 @@ def report_words(text: str, labels: Sequence[str]) -> Mapping[str, list[Passage]
             if passage not in words.setdefault(label, []):
                 words[label].append(passage)
     return {label: words[label] for label in labels if label in words}
+
+
+@cache
+def label_synonyms(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Other words for each label, by the labeller's vocabulary; "*" is any ending."""
+    vocabulary = read_vocabulary()
+    rows = {row.name: row for row in vocabulary.abnormalities}
+    view = _view_of(labels)
+    meant = {label: set[str]() for label in labels}
+    for meaning in view.meanings:
+        if meaning.label in meant:
+            meant[meaning.label].update(meaning.findings)
+    for label in labels:  # of no view: by its own name
+        name = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
+        meant[label] |= {name} & rows.keys()
+    return {
+        label: tuple(
+            dict.fromkeys(
+                text
+                for finding in sorted(findings & rows.keys())
+                for text in (finding, *_words_of(rows[finding], vocabulary.words))
+            )
+        )
+        for label, findings in meant.items()
+    }
+
+
+def _words_of(row: Abnormality, words: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Its terms as plain words: alternatives and lists of the vocabulary side by side."""
+    for term in (*row.terms, *row.bare):
+        yield _plain(term, words)
+    for near in row.near:
+        yield _plain(" ".join((*near.of, *near.word)), words)
+
+
+def _plain(term: str, words: Mapping[str, Sequence[str]]) -> str:
+    listed = re.sub(r"@(\w+)", lambda name: " ".join(words.get(name[1], ())), term)
+    return " ".join(re.sub(r"[^\w*]+", " ", listed).split())
 
 
 def _view_of(labels: Sequence[str]) -> View:

@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float32, Float64, Int16, Shaped
 
+from hirescam.anatomy import LIES_IN
 from hirescam.ct.volume import Volume
 from hirescam.ct.write import write_nifti
 from hirescam.explanation import Explanation
@@ -30,6 +31,7 @@ from hirescam.summary.colours import (
 )
 from hirescam.summary.findings import Finding
 from hirescam.summary.page import Pictures, page
+from hirescam.summary.report_quotes import label_synonyms
 
 ORGAN_VOXELS = 5_000_000
 """About 2 mm for a chest: finer than outlines need."""
@@ -78,6 +80,8 @@ def _factors(
 
 SCAN_FILE = "scan.nii.gz"
 MAPS_FOLDERS = {"hirescam": "maps_hirescam", "gradcam": "maps_gradcam"}
+METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
+MASKS_FOLDER = "masks"
 REPORT_WORDS = "report.json"
 ORGANS_VIEW = "organs"
 
@@ -122,6 +126,7 @@ def scene(
     organs: Stored | None,
     maps: Mapping[str, Mapping[str, tuple[str, int]]],
     words: Mapping[str, Any] | None = None,
+    masks: Sequence[Stored] = (),
 ) -> dict[str, Any]:
     """The scene of a `summary.json`; `maps` gives file and offset by method and label.
 
@@ -145,8 +150,17 @@ def scene(
             "most_opaque": MOST_OPAQUE,
         },
         "allowed": {label: organs_of(label) for label in labels},
+        "groups": {label: _group(label) for label in labels},
+        "synonyms": label_synonyms(tuple(labels)),
+        "methods": METHOD_NAMES,
+        "masks": [asdict(mask) for mask in masks],
         "words": words,
     }
+
+
+def _group(label: str) -> str:
+    """The organ under which a label is listed."""
+    return next((place for place in LIES_IN if label.startswith(f"{place}_")), "other")
 
 
 def _names(summary: Mapping[str, Any]) -> dict[int, str]:

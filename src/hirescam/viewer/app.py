@@ -88,6 +88,8 @@ def _file(case: Case, name: str) -> Response:
     }
     if name in made:
         return made[name]()
+    if (mask := case.mask(name)) is not None:
+        return Response(mask, media_type=_BYTES)
     path = (case.folder / name).resolve()  # a summary could name, or a link lead, anywhere
     if name not in case.files or not path.is_relative_to(case.folder) or not path.is_file():
         raise HTTPException(404, "This case has no such file.")

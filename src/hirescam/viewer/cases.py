@@ -6,11 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hirescam.errors import ReadError
 from hirescam.organs.files import read_organs
+from hirescam.organs.label_nifti import read_label_nifti
 from hirescam.parsing import read_json
 from hirescam.summary.viewer_data import (
     MAPS_FOLDERS,
+    MASKS_FOLDER,
     ORGAN_VOXELS,
     ORGANS_VIEW,
     REPORT_WORDS,
@@ -21,6 +25,7 @@ from hirescam.summary.viewer_data import (
     stored_nifti,
 )
 
+_MOST_MASKS = 12
 _SUMMARY = "summary.json"
 _LARGEST_JSON = 64 << 20  # bytes: far more than any summary, far less than memory
 
@@ -65,6 +70,7 @@ class Case:
                 method: {label: (file, offset) for label, file in of.items()}
                 for method, of in self.maps.items()
             },
+            masks=[stored for stored, _ in self._masks.values()],
             words=read_json(words) if words.is_file() else None,
         )
 
@@ -72,6 +78,21 @@ class Case:
     def organs(self) -> bytes | None:
         """Codes of the organs on a coarse grid, enough for their outlines."""
         return self._organs and self._organs[1]
+
+    def mask(self, name: str) -> bytes | None:
+        """A mask of the folder masks/, where something lies or not, on a coarse grid."""
+        return self._masks[name][1] if name in self._masks else None
+
+    @cached_property
+    def _masks(self) -> dict[str, tuple[Stored, bytes]]:
+        found = {}
+        for path in sorted((self.folder / MASKS_FOLDER).glob("*.nii.gz"))[:_MOST_MASKS]:
+            masks = read_label_nifti(path)
+            inside = (masks.codes > 0).astype(np.uint8)
+            codes, affine = shrink(inside, masks.affine, ORGAN_VOXELS, mean=False)
+            name = f"{MASKS_FOLDER}/{path.name}"
+            found[name] = Stored.whole(name, codes, affine), codes.tobytes()
+        return found
 
     @cached_property
     def _organs(self) -> tuple[Stored, bytes] | None:

@@ -1,12 +1,11 @@
-// Solid: bones in 3-D with the map glowing among them, and a crosshair where the planes meet.
+// Volume rendering: bones in 3-D with the map glowing among them, and a crosshair.
 //
 // Casting rays costs most by far without a graphics card, so it waits until the planes are drawn
-// and the reader rests.
+// and the reader rests. NiiVue takes the map as colour and opacity in a box around the scan.
 
 import { SLICE_TYPE } from "niivue";
 
-import { at, inverse } from "./affine.js";
-import { glow } from "./glow.js";
+import { at, inverse, linear, times } from "./io.js";
 import { attach, fracToMm } from "./niivue.js";
 
 const LONGEST = 84;  // voxels a side: NiiVue colours and filters every one
@@ -18,7 +17,7 @@ const TURN_DEG = 15;
 const TURNS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const OPTIONS = { show3Dcrosshair: true, crosshairWidth: 1.5, forceDevicePixelRatio: -1 };
 
-export async function createSolid(canvas, scan, colours) {
+export async function createVolumeRender(canvas, scan, colours) {
   const { nv, draw } = await attach(canvas, scan, LONGEST, TILES, BONES, OPTIONS);
   const { gl } = nv;
   nv.setRenderAzimuthElevation(200, 12);
@@ -76,6 +75,7 @@ export async function createSolid(canvas, scan, colours) {
     moveTo(mm) {
       nv.scene.crosshairPos = at(fromMm, mm);
     },
+    drawNow: drawAll,
     draw() {
       clearTimeout(waiting);
       waiting = setTimeout(drawAll, REST_MS);
@@ -85,4 +85,26 @@ export async function createSolid(canvas, scan, colours) {
       nv.cleanup();
     },
   };
+}
+
+const SIDE = 56;  // the map is far coarser
+const DENSITY = 0.35;  // light crosses many samples, a plane only one
+
+export function glow({ map, limit, threshold, mostOpaque, raised, lowered, toMm }) {
+  const pixels = new Uint8Array(4 * SIDE ** 3);
+  if (!map) return { side: SIDE, pixels };
+  const colours = [lowered, raised].map((colour) => colour.map((share) => 255 * share));
+  const scaled = { ...map, fromMm: times(map.fromMm, toMm) };
+  const frac = (index) => (index + 0.5) / SIDE;
+  let into = 0;
+  for (let z = 0; z < SIDE; z++)
+    for (let y = 0; y < SIDE; y++)
+      for (let x = 0; x < SIDE; x++, into += 4) {
+        const value = linear(scaled, [frac(x), frac(y), frac(z)]) / limit;
+        const size = Math.min(Math.abs(value), 1);
+        if (size === 0 || size < threshold) continue;
+        pixels.set(colours[Number(value > 0)], into);
+        pixels[into + 3] = 255 * DENSITY * mostOpaque * size;
+      }
+  return { side: SIDE, pixels };
 }

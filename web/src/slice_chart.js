@@ -1,12 +1,11 @@
-// Strip: the score along the slices as a curve; a click goes to the slice.
+// Slice chart: the score along the slices as a curve; a click goes to the slice.
 
-import { byId, draw, make } from "./elements.js";
-import { signed } from "./numbers.js";
+import { byId, draw, make, signed } from "./state.js";
 
 const [WIDE, HIGH, EDGE] = [1000, 76, 6];
 
 // `onSlice` takes an index of the map's slices; `mark` moves the line that says where we are.
-export function drawStrip(finding, ends, onSlice) {
+export function drawSliceChart(finding, ends, onSlice) {
   const strip = byId("strip");
   const scores = finding.slice_scores;
   if (!scores) {
@@ -53,7 +52,7 @@ export function drawStrip(finding, ends, onSlice) {
   const focused = strip.contains(document.activeElement);
   strip.replaceChildren(
     make("span", { class: "end" }, ends[0]), slider, make("span", { class: "end" }, ends[1]),
-    make("span", { class: "scale" }, make("i", {}, signed(high)), make("i", {}, signed(low))));
+    make("span", { class: "scale" }, make("i", {}, signed(high)), make("i", { class: "unit" }, "logit"), make("i", {}, signed(low))));
   if (focused) slider.focus();
   return {
     mark(slice) {

@@ -220,3 +220,24 @@ def test_the_sentence_says_what_holds(kind, method, holds):
     verdict = Guarantee(kind, 1e-7, 16)
     assert verdict.holds_for(method) is holds
     assert verdict.sentence(method).startswith("Guaranteed" if holds else "Not guaranteed")
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.ReLU6, nn.Hardtanh])
+def test_the_same_bound_twice_breaks_nothing(act):
+    """ReLU6 of a ReLU6, or a ReLU of what one image happens to have above zero."""
+    network, _ = small(lambda: [nn.Linear(48, 2)], 0)
+    network[1] = act()
+    network.insert(2, act())
+    network[0].bias.data += 0.5
+    x = torch.rand(1, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    assert audit(network, x, layer="1").kind is Kind.AFFINE
+    assert audit(network, x, layer="0").kind is Kind.NONE
+
+
+@pytest.mark.parametrize("scale", [1e-24, 1e-15, 1e15])
+def test_tiny_and_huge_activations_keep_their_verdict(scale):
+    network, x = small(lambda: [nn.Linear(48, 2)], 0)
+    network[0].weight.data *= scale
+    network[0].bias.data *= scale
+    network[-1].weight.data /= scale
+    assert audit(network, x, layer=network[1]).kind is Kind.AFFINE

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hirescam.methods.capture import Capture
+from hirescam.methods.dataflow import unseen
 from hirescam.methods.layers import layer_name
 from hirescam.methods.replay import Score
 from hirescam.methods.state import hooked
@@ -94,11 +95,24 @@ class Trail:
         cure = f"{LOGITS}; if it does, {HEAD}"
         return functional if self.compared or not self.steps else None, cure
 
-    def around(self) -> tuple[str, str]:
-        """The culprit where the same activation gave other scores, and the cure."""
-        here = layer_name(self.seen.network, self.seen.layer)
+    @property
+    def here(self) -> str:
+        """The layer's name."""
+        return layer_name(self.seen.network, self.seen.layer)
+
+    def around(self, read: str | None = None) -> tuple[str, str]:
+        """The culprit where scores depend on the input around the layer, and the cure.
+
+        `read` is the operation by which values of the input came to steer Python.
+        """
+        if read is not None:
+            return (
+                f"values computed from the input are read in Python (`{read}`), where they can "
+                f"steer the scores",
+                "leave such decisions out of the network, or take them by its layers",
+            )
         return (
-            f"a path from the input to the scores that leads around `{here}`",
+            f"a path from the input to the scores that leads around `{self.here}`",
             "explain the output of a layer above which no other path joins",
         )
 
@@ -124,6 +138,10 @@ class Trail:
 
     def _bends(self, value: object) -> bool:
         """Whether a tensor that belongs to all points together bends between two of them."""
+        with unseen():
+            return self._bends_between(value)
+
+    def _bends_between(self, value: object) -> bool:
         if not isinstance(value, Tensor) or not value.ndim or self.points < FEWEST:
             return False
         if len(value) == len(self.seen.scores) or len(value) % self.points:

@@ -12,6 +12,7 @@ and Grad-CAM is the same map (Draelos and Carin, arXiv:2011.08891, section 3).
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import torch
 from jaxtyping import Float, Num
@@ -19,15 +20,20 @@ from torch import Tensor, nn
 
 from hirescam.methods.breaks import Trail
 from hirescam.methods.capture import Capture, capture
+from hirescam.methods.dataflow import DataFlow
 from hirescam.methods.probes import (
+    LOOSEST,
     around,
+    coarsest_type,
     disagreement,
     evidence,
+    output_bounds,
     points,
     scores_at,
     tolerance,
 )
 from hirescam.methods.replay import Score, replay
+from hirescam.methods.state import HALF, in_float32
 from hirescam.methods.targets import Targets
 
 
@@ -44,7 +50,9 @@ class Guarantee:
     """The verdict, the largest relative disagreement found, and over how many probes.
 
     Where nothing is guaranteed, `breaks` is the first part of the network above the layer that
-    is not affine, if it could be found, and `cure` what to do about it.
+    is not affine, if it could be found, and `cure` what to do about it. `around` names the
+    layer if the scores also depend on the input by a path that leads around it. `precision` is
+    that of the audit.
     """
 
     kind: Kind
@@ -53,6 +61,8 @@ class Guarantee:
     tolerance: float = 1e-4
     breaks: str | None = None
     cure: str | None = None
+    precision: str = "float32"
+    around: str | None = None
 
     def holds_for(self, method: str) -> bool:
         """Whether maps by `method`, "hirescam" or "gradcam", account for the whole score."""
@@ -72,6 +82,13 @@ class Guarantee:
             return (
                 "Not guaranteed: this method averages the gradient over places, but here it "
                 "differs between places. Use HiResCAM, which is exact for this network."
+            )
+        if self.around is not None:
+            return (
+                f"Not guaranteed: the scores also depend on the input around `{self.around}`, "
+                f"so that something the map does not show may decide."
+                + (f" What breaks it: {self.breaks}." if self.breaks else "")
+                + (f" What to do: {self.cure}." if self.cure else "")
             )
         return (
             f"Not guaranteed: the score is not an affine function of the explained layer (gap "
@@ -96,35 +113,59 @@ def audit(
     The network is left as it was found. It runs twice: once to capture, and once more for all
     probes together, or once per probe where it cannot take another batch size than that of `x`.
     """
-    seen = capture(network, x, layer=layer)
-    verdicts, _ = audit_each(seen, replay(seen, x), targets=targets, probes=probes, seed=seed)
+    flow = DataFlow()
+    with in_float32(network):  # in half precision rounding would hide what is not affine
+        x = x.float() if x.dtype in HALF else x
+        seen = capture(network, x, layer=layer)
+        score = replay(seen, x, flow)
+        verdicts, _ = audit_each(
+            seen, score, targets=targets, probes=probes, seed=seed, flow=flow
+        )
     return weakest(verdicts)
 
 
 def audit_each(
-    seen: Capture, score: Score, *, targets: Targets = "all", probes: int = 16, seed: int = 0
+    seen: Capture,
+    score: Score,
+    *,
+    targets: Targets = "all",
+    probes: int = 16,
+    seed: int = 0,
+    flow: DataFlow | None = None,
 ) -> tuple[tuple[Guarantee, ...], Float[Tensor, "batch target"]]:
     """A verdict per target, and the offsets: the targets' scores of an all-zero activation.
 
-    Gaps are relative to the evidence that a probe adds and takes away.
+    Gaps are relative to the evidence that a probe adds and takes away. `flow` is what `score`
+    saw of paths around the layer.
     """
     limit = tolerance(seen.activation, seen.scores)
     trail = Trail(seen, limit)
-    probed = list(points(seen.activation.detach(), probes, seed))
+    bounds = output_bounds(seen.layer)
+    probed = list(points(seen.activation.detach(), probes, seed, bounds))
     with torch.no_grad():
         scores, again = scores_at(probed, seen, trail.watch(score), seen.pick(targets))
     found = evidence(seen, targets, limit)
     bent, moved = disagreement(scores, probed, found), around(scores, again, probed, found)
     each = zip(found.even, bent.tolist(), moved.tolist(), strict=True)
-    return tuple(_verdict(trail, len(probed) - 2, *one) for one in each), scores[1]
+    return tuple(_verdict(trail, flow, len(probed) - 2, *one) for one in each), scores[1]
 
 
-def _verdict(trail: Trail, probes: int, even: bool, bent: float, moved: float) -> Guarantee:
+def _verdict(
+    trail: Trail, flow: DataFlow | None, probes: int, even: bool, bent: float, moved: float
+) -> Guarantee:
     gap, limit = max(bent, moved), trail.tolerance
-    if gap <= limit:
-        return Guarantee(Kind.CAM if even else Kind.AFFINE, gap, probes, limit)
-    culprit = trail.around() if moved > limit and not trail.bent else trail.first_break()
-    return Guarantee(Kind.NONE, gap, probes, limit, *culprit)
+    precision = coarsest_type(trail.seen.activation, trail.seen.scores)
+    told = partial(Guarantee, gap=gap, probes=probes, tolerance=limit, precision=precision)
+    if (flow is not None and flow.leads_around) or (moved > limit and not trail.bent):
+        path, cure = trail.around(flow.read if flow is not None else None)
+        return told(Kind.NONE, breaks=path, cure=cure, around=trail.here)
+    if gap > limit:
+        culprit, cure = trail.first_break()
+        return told(Kind.NONE, breaks=culprit, cure=cure)
+    if limit > LOOSEST:
+        hidden = f"arithmetic in {precision}, in which a gap of {limit:.0e} cannot be seen"
+        return told(Kind.NONE, breaks=hidden, cure="let the network compute in float32")
+    return told(Kind.CAM if even else Kind.AFFINE)
 
 
 def weakest(verdicts: tuple[Guarantee, ...]) -> Guarantee:

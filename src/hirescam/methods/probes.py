@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from hirescam.methods.capture import Capture
 from hirescam.methods.replay import Score
@@ -24,32 +24,57 @@ PROBE_BYTES = 256 * 2**20
 
 
 def points(
-    activation: Float[Tensor, "batch channel *space"], count: int, seed: int
+    activation: Float[Tensor, "batch channel *space"],
+    count: int,
+    seed: int,
+    bounds: tuple[float, float | None] | None = None,
 ) -> Iterator[Float[Tensor, "batch channel *space"]]:
     """The activation seen, zero, then `count` probes: a far point, the point half way to it.
 
     The far points lie once to a thousand times as far as the activation is spread, and to a
     thousand at least: near zero a smooth function looks affine, far off kinks are crossed.
-    Half-precision numbers end earlier, and so do the probes.
+    Half-precision numbers end earlier, and so do the probes. Within `bounds` all stay, where
+    the layer can give nothing beyond.
     """
     random = torch.Generator().manual_seed(seed)
     spread = float(activation.float().std(correction=0)) or 1.0
     farthest = 1000.0 if torch.finfo(activation.dtype).max > 1e9 else 30.0
     reach = farthest * max(1.0, 1 / spread)
-    only_positive = is_rectified(activation)
+    low, high = bounds or (0.0 if is_rectified(activation) else None, None)
     far = max(1, count // 2)
     last = activation
     yield activation
     yield torch.zeros_like(activation)
     for step in range(far):
         noise = torch.randn(activation.shape, generator=random)
-        if only_positive:
+        if low == 0:
             noise = (noise + step % 4 - 2).clamp(min=0)  # from one place in forty to most
         scale = spread * reach ** (step / max(1, far - 1))
         point = noise.to(activation) * scale
+        if bounds is not None:
+            point = point.clamp(low, high)
         yield point
         yield (point + last) / 2
         last = point
+
+
+def output_bounds(layer: nn.Module) -> tuple[float, float | None] | None:
+    """The least and the largest value that a layer can give, where its last part says so."""
+    last = layer
+    while isinstance(last, nn.Sequential) and len(last):
+        last = last[-1]
+    match last:
+        case nn.ReLU6():
+            return 0.0, 6.0
+        case nn.Hardtanh():
+            return last.min_val, last.max_val
+        case nn.Sigmoid() | nn.Hardsigmoid():
+            return 0.0, 1.0
+        case nn.Tanh():
+            return -1.0, 1.0
+        case nn.ReLU():
+            return 0.0, None
+    return None
 
 
 def is_rectified(activation: Float[Tensor, "batch channel *space"]) -> bool:
@@ -95,9 +120,9 @@ def evidence(seen: Capture, targets: Targets, tolerance: float) -> Evidence:
     activation = seen.activation.detach()
     totals, slopes, even = [], [], []
     for gradient in seen.gradients(targets):
-        flat = gradient.flatten(3).float()
-        totals.append((flat * activation.flatten(2).float()).sum(dim=(2, 3)))
-        slopes.append(flat.square().sum(dim=(2, 3)).sqrt())
+        flat = gradient.flatten(3).double()  # squares of small numbers are no zeros there
+        totals.append((flat * activation.flatten(2).double()).sum(dim=(2, 3)).float())
+        slopes.append(flat.square().sum(dim=(2, 3)).sqrt().float())
         unevenness = (flat.amax(dim=3) - flat.amin(dim=3)).amax(dim=(1, 2))
         even += (unevenness <= tolerance * flat.abs().amax(dim=(1, 2, 3))).tolist()
     rounding = 8 * _coarsest(activation, seen.scores)
@@ -146,13 +171,25 @@ def _sizes(
     Of the offset, which may be far larger, only rounding counts: no gap hides behind a bias.
     """
     offset = scores[1]
-    spread = torch.stack([point.flatten(1).float().square().mean(1).sqrt() for point in probed])
+    spread = torch.stack(
+        [point.flatten(1).double().square().mean(1).sqrt().float() for point in probed]
+    )
     size = (scores - offset).abs() + spread[:, :, None] * found.slope
     return size + offset.abs() * found.offset_share + torch.finfo(torch.float32).tiny
 
 
 def _largest(gaps: Float[Tensor, "point batch target"]) -> Float[Tensor, "target"]:
     return gaps.nan_to_num(float("inf"), posinf=float("inf")).amax(dim=(0, 1))
+
+
+LOOSEST = 5e-4
+"""The largest disagreement that still lets a verdict be "exact": float32 with room to sum."""
+
+
+def coarsest_type(*tensors: Tensor) -> str:
+    """The coarsest number format, by name."""
+    dtype = max((tensor.dtype for tensor in tensors), key=lambda dtype: torch.finfo(dtype).eps)
+    return str(dtype).removeprefix("torch.")
 
 
 def tolerance(*tensors: Tensor) -> float:

@@ -5,20 +5,24 @@ leads around the layer: then even the captured activation gives other scores tha
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
 from hirescam.methods.capture import Capture
+from hirescam.methods.dataflow import DataFlow
 from hirescam.methods.state import borrowed, eager_around, watched
 
 Score = Callable[[Float[Tensor, "row channel *space"]], Float[Tensor, "row label"]]
 """The part of a network above a layer: any number of activations to their scores."""
 
 
-def replay(seen: Capture, x: Num[Tensor, "batch ..."]) -> Score:
+def replay(seen: Capture, x: Num[Tensor, "batch ..."], flow: DataFlow | None = None) -> Score:
     """Scores of whole batches of activations, by one run of the network where it lets us.
+
+    `flow` is told in the first run whether scores depend on the input around the layer.
 
     The first batch must be the captured one, so that its scores are known. A network that gives
     others, or fails, insists on the batch size of `x`: it runs once per batch.
@@ -26,13 +30,18 @@ def replay(seen: Capture, x: Num[Tensor, "batch ..."]) -> Score:
     stranger = noise_like(x)
 
     def score(activations: Tensor) -> Tensor:
+        following = flow is not None and not flow.complete
         with (
             torch.no_grad(),
             borrowed(seen.network),
             eager_around(seen.network, seen.layer),
             watched(seen.layer, lambda *_: activations.clone()),
+            flow.from_input(stranger) if flow is not None and following else nullcontext(),
         ):
-            return seen.network(stranger)
+            scores = seen.network(stranger)
+        if flow is not None and following:
+            flow.arrived(scores)
+        return scores
 
     def score_any(activations: Tensor) -> Tensor:
         try:

@@ -1,13 +1,14 @@
 """State: what is borrowed from a network for the length of a `with` block, and put back."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from hirescam.errors import LayerError
 
@@ -75,6 +76,34 @@ _lent: WeakKeyDictionary[nn.Module, tuple[int, bool]] = WeakKeyDictionary()
 def _set_mode(module: nn.Module, training: bool) -> None:
     if module.training != training:  # setting an attribute of a module is slow
         module.training = training
+
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+@contextmanager
+def in_float32(network: nn.Module) -> Iterator[None]:
+    """Compute in float32 for the length of a `with` block: no half precision, no TF32."""
+    half = [
+        (tensor, tensor.data)
+        for tensor in (*network.parameters(), *network.buffers())
+        if not is_lazy(tensor) and tensor.dtype in HALF
+    ]
+    kinds = {tensor.device.type for tensor in network.parameters()} | {"cpu"}
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    with ExitStack() as restored:
+        for kind in kinds - {"meta"}:
+            restored.enter_context(torch.autocast(kind, enabled=False))
+        matmul.allow_tf32 = cudnn.allow_tf32 = False
+        try:
+            for tensor, data in half:
+                tensor.data = data.float()
+            yield
+        finally:
+            for tensor, data in half:
+                tensor.data = data
+            matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 @contextmanager

@@ -20,6 +20,7 @@ CLASSIFIERS = {
     "CTNet": ("CTNet", {"widths": (4, 32), "blocks": (1, 1), "neck": (6, 5, 4)}),
     "BodyConv": ("BodyConv", {**TRUNK, "neck": (6, 5, 4), "strides": (2, 2, 1)}),
     "3DConv": ("3DConv", {"widths": (4, 6, 8), "neck": (6, 4)}),
+    "EvidenceNet": ("EvidenceNet", {"width": 6, "stem": 4, "dilations": (1,)}),
 }
 
 

@@ -26,6 +26,7 @@ VERDICTS = {
     "CTNet": Kind.NONE,
     "BodyConv": Kind.NONE,
     "3DConv": Kind.NONE,
+    "EvidenceNet": Kind.CAM,
 }
 
 

@@ -41,6 +41,7 @@ ARCHITECTURES = {
     "CTNet": Architecture("ctnet:CTNet", one_length=True),
     "BodyConv": Architecture("bodyconv:BodyConv", one_length=True),
     "3DConv": Architecture("conv3d:Conv3DNet", one_length=True),
+    "EvidenceNet": Architecture("evidencenet:EvidenceNet"),
 }
 
 

@@ -13,6 +13,9 @@ from hirescam.models.geometry import windows
 
 Features = Float[Tensor, "batch feature slice row column"]
 
+CELL_OFFSET = 3.0
+"""What a cell adds to its slice's score where the odds of a lesion there are even."""
+
 
 class SliceFeatures(nn.Module):
     """A 2D network applied to every slice group, keeping the slice axis.
@@ -109,6 +112,21 @@ class Classifier(nn.Module, ABC):
     ) -> Float[Tensor, "batch label slice row column"] | None:
         """HiResCAM of every label in closed form; None where scores are not affine."""
         return None
+
+    def features_and_cells(
+        self, x: Float[Tensor, "batch slice channel row column"]
+    ) -> tuple[
+        Float[Tensor, "batch feature map_slice map_row map_column"],
+        Float[Tensor, "batch label map_slice map_row map_column"] | None,
+    ]:
+        """Features, and the logit of each cell and label that its lesion lies there.
+
+        A cell loss trains these logits. They are what a cell adds to its slice's score, less
+        `CELL_OFFSET`; None where maps are not in closed form.
+        """
+        features = self.features(x)
+        maps = self.label_maps(features)
+        return features, None if maps is None else maps * features.shape[2] - CELL_OFFSET
 
     def forward(
         self, x: Float[Tensor, "batch slice channel row column"]

@@ -109,6 +109,21 @@ def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
+def default_model_path() -> Path:
+    """The small model of simulated chests that comes with the package.
+
+    It has never seen a patient: what it says of a real scan means nothing. Raises `ModelError`
+    where the package was built without it.
+    """
+    path = Path(__file__).parents[1] / "assets" / "default.model"
+    if not path.is_file():
+        raise ModelError(
+            "this hirescam comes without a default model: give --model FILE, or make one with "
+            "`hirescam experiments default-model`"
+        )
+    return path
+
+
 def load_model(path: str | Path) -> Model:
     """Read a model that `save_model` wrote, on the CPU and in evaluation mode."""
     path = Path(path)

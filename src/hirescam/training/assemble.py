@@ -138,9 +138,19 @@ def objective(config: TrainConfig, network: Classifier, cases: Sequence[Case]) -
         network,
         mask_loss=config.mask_loss,
         mask_loss_weight=config.mask_loss_weight,
+        cell_loss_weight=config.cell_loss_weight,
         maps=config.maps,
         positive_weight=weights,
+        gradient_penalty=config.gradient_penalty,
+        groups=len(group_names(cases)) if config.groups else 0,
+        labels=len(config.labels),
+        group_rate=config.group_rate,
     )
+
+
+def group_names(cases: Sequence[Case]) -> tuple[str, ...]:
+    """The groups that scans are of, in a fixed order."""
+    return tuple(sorted({case.group for case in cases if case.group}))
 
 
 def optimiser(config: TrainConfig, network: Classifier) -> torch.optim.Optimizer:

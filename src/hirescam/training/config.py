@@ -18,7 +18,7 @@ from hirescam.errors import HirescamError
 from hirescam.models.architectures import ARCHITECTURES, Arguments
 from hirescam.parsing import parse_toml, read_json, read_toml
 from hirescam.regions.downsample import DOWNSAMPLINGS, Downsampling
-from hirescam.training.losses import MASK_LOSS_WEIGHT, MASK_LOSSES
+from hirescam.training.losses import CELLS, MASK_LOSS_WEIGHT, MASK_LOSSES, mask_loss_parts
 
 MAY_CHANGE = frozenset(
     {
@@ -71,7 +71,11 @@ class TrainConfig(BaseModel):
     """The model file that `start = "model"` goes on from."""
 
     mask_loss: str | None = None
+    """One of `MASK_LOSSES`, `cells`, or several joined by `+`, as `published+cells`."""
     mask_loss_weight: float = Field(default=MASK_LOSS_WEIGHT, ge=0)
+    cell_loss_weight: float = Field(default=1.0, ge=0)
+    lesions: Path | None = None
+    """Lesion masks for `cells`: a folder with <id>/<label>.nii.gz, or a simulated `truth`."""
     maps: Literal["hirescam", "gradcam"] = "hirescam"
     positive_weights: bool = False
     downsampling: Downsampling = "centre"
@@ -79,6 +83,15 @@ class TrainConfig(BaseModel):
     dilated: bool = False
 
     augmentation: Literal["none", "published", "sided"] = "sided"
+    outside: Literal["keep", "swap", "air"] = "keep"
+    """What training puts outside the organs of a label: what is there, another scan, or air."""
+    outside_margin_mm: float = Field(default=6.0, ge=0)
+    """How far around its organs a label keeps what is there."""
+    gradient_penalty: float = Field(default=0.0, ge=0)
+    """Weight of the squared gradient of the scores at voxels outside the organs."""
+    groups: str | None = None
+    """A column of the `csv` layout that names groups of scans; the worst group counts most."""
+    group_rate: float = Field(default=0.02, gt=0)
 
     optimiser: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -111,16 +124,33 @@ class TrainConfig(BaseModel):
         """How many scans' gradients are averaged, in all processes together."""
         return self.processes * self.nodes * self.accumulate
 
+    @property
+    def region_losses(self) -> tuple[str, ...]:
+        """The mask losses that need to know where labels may lie."""
+        return tuple(part for part in mask_loss_parts(self.mask_loss) if part != CELLS)
+
+    @property
+    def needs_inside(self) -> bool:
+        """Whether training needs to know which voxels lie inside the organs."""
+        return self.outside != "keep" or self.gradient_penalty > 0
+
     @model_validator(mode="after")
     def _names_exist(self) -> "TrainConfig":
         tables: dict[str, tuple[str | None, Iterable[str]]] = {
             "architecture": (self.architecture, ARCHITECTURES),
-            "mask_loss": (self.mask_loss, MASK_LOSSES),
             "downsampling": (self.downsampling, DOWNSAMPLINGS),
         }
         for key, (value, table) in tables.items():
             if value is not None and value not in table:
                 raise ValueError(f"{key} is {value!r}, expected one of {', '.join(table)}")
+        for part in mask_loss_parts(self.mask_loss):
+            if part not in (*MASK_LOSSES, CELLS):
+                names = ", ".join((*MASK_LOSSES, CELLS))
+                raise ValueError(f"mask_loss is {part!r}, expected one of {names}")
+        if (CELLS in mask_loss_parts(self.mask_loss)) != (self.lesions is not None):
+            raise ValueError('mask_loss = "cells" and lesions = FOLDER go together')
+        if self.groups is not None and self.layout != "csv":
+            raise ValueError("groups names a column of layout csv")
         if not self.labels or len(set(self.labels)) < len(self.labels):
             raise ValueError("labels must be at least one name, each once")
         if (self.start == "model") != (self.start_model is not None):

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from time import perf_counter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int16
+from jaxtyping import Bool, Float, Float32, Int8, Int16
 from torch import Tensor
 
 from hirescam.ct.packed import read_packed, side_by_side
@@ -25,7 +25,8 @@ from hirescam.ct.prepare import Preparation, windowed
 from hirescam.regions.allowed import allowed_regions
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training.datasets.cases import Anatomy, Case, possible_organs
-from hirescam.training.prepared import Files, Grid
+from hirescam.training.outside import label_regions, read_inside, replace_outside
+from hirescam.training.prepared import Files, Grid, read_prepared_lesions
 from hirescam.training.sampler import FlipRotation, SamplerItem, exchanged_sides, flip_rotate
 
 
@@ -36,6 +37,9 @@ class ReadScan(NamedTuple):
     voxels: Int16[Tensor, "slices row column"]
     labels: Float[Tensor, "label"]
     allowed: Bool[Tensor, "label slice map_row map_column"] | None
+    lesions: Int8[Tensor, "label slice map_row map_column"] | None = None
+    inside: Bool[Tensor, "slices row column"] | None = None
+    group: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,10 @@ class PreparedScans:
     Absent labels may look nowhere, or where their anatomy would have them lie; unknown ones
     anywhere, so that they cost nothing. With `exchange_sides` a flip from left to right
     exchanges labels of the right for those of the left.
+
+    Where `outside` is not to be kept, or `keep_inside` asks which voxels lie inside, each time
+    one of the regions that labels lie in is picked: labels of the others are unknown then, and
+    what lies outside it is another scan's, or air. Validation scans are left as they are.
     """
 
     cases: tuple[Case, ...]
@@ -53,6 +61,9 @@ class PreparedScans:
     anatomy: Anatomy
     absent_by_anatomy: bool = False
     exchange_sides: bool = False
+    outside: Literal["keep", "swap", "air"] = "keep"
+    keep_inside: bool = False
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -68,15 +79,51 @@ class PreparedScans:
         if memory is None:
             memory = torch.empty(self.grid.preparation.shape, dtype=torch.int16)
         read_packed(files.voxels, out=memory.numpy())
+        labels, inside = case.labels, None
+        if self.outside != "keep" or self.keep_inside:
+            labels, inside = self._one_region(item, memory)
         allowed = None
         if files.organs is not None:
             organs = flip_rotate(
                 read_organs_on_map(files.organs, self.grid.map_shape), item.turn
             )
             regions = allowed_regions(self._places(case), np.ascontiguousarray(organs))
-            regions |= np.isnan(case.labels)[:, None, None, None]
+            regions |= np.isnan(labels)[:, None, None, None]
             allowed = torch.from_numpy(regions[order])
-        return ReadScan(item, memory, torch.from_numpy(case.labels[order]), allowed)
+        lesions = None
+        if files.lesions is not None:
+            states = flip_rotate(read_prepared_lesions(files.lesions), item.turn).copy()
+            states[np.isnan(labels)] = -1
+            lesions = torch.from_numpy(states[order])
+        return ReadScan(
+            item,
+            memory,
+            torch.from_numpy(labels[order]),
+            allowed,
+            lesions,
+            torch.from_numpy(inside) if self.keep_inside and inside is not None else None,
+            self.groups.index(case.group) if case.group in self.groups else -1,
+        )
+
+    def _one_region(
+        self, item: SamplerItem, memory: Int16[Tensor, "slices row column"]
+    ) -> tuple[Float32[np.ndarray, "label"], Bool[np.ndarray, "slices row column"]]:
+        """Labels of one region alone; what lies outside it in `memory` is replaced."""
+        random = np.random.default_rng((item.seed, 1))
+        regions = label_regions(self.anatomy)
+        organs, of_region = regions[random.integers(len(regions))]
+        path = self.files[item.index].inside
+        assert path is not None, "prepared with what lies inside"
+        inside = read_inside(path)[organs].any(axis=0)
+        if self.outside != "keep":
+            other = None
+            if self.outside == "swap":
+                partner = (item.index + 1 + random.integers(len(self) - 1)) % len(self)
+                other = np.empty(self.grid.preparation.shape, np.int16)
+                read_packed(self.files[partner].voxels, out=other)
+            replace_outside(memory.numpy(), inside, other)
+        labels = np.where(of_region, self.cases[item.index].labels, np.float32(np.nan))
+        return labels, inside
 
     def _places(self, case: Case) -> Bool[np.ndarray, "label organ"]:
         if not self.absent_by_anatomy:
@@ -91,6 +138,9 @@ class Sample(NamedTuple):
     x: Float[Tensor, "1 slice channel row column"]
     labels: Float[Tensor, "1 label"]
     allowed: Bool[Tensor, "1 label map_slice map_row map_column"] | None
+    lesions: Int8[Tensor, "1 label map_slice map_row map_column"] | None
+    inside: Bool[Tensor, "1 slices row column"] | None
+    group: int
     waited_s: float
     """How long the device had nothing to do, because the scan was still being read."""
 
@@ -154,8 +204,19 @@ class _Memory:
         windowed(voxels, self.preparation, out=x[0])
         if self.device.type == "cpu":  # elsewhere they may still be on their way
             self.free.append(reading.voxels)
-        allowed = None if reading.allowed is None else self._moved(reading.allowed)[None]
-        return Sample(reading.item, x, self._moved(reading.labels)[None], allowed, waited_s)
+        inside = None
+        if reading.inside is not None:
+            inside = flip_rotate(self._moved(reading.inside), reading.item.turn)[None]
+        return Sample(
+            reading.item,
+            x,
+            self._moved(reading.labels)[None],
+            None if reading.allowed is None else self._moved(reading.allowed)[None],
+            None if reading.lesions is None else self._moved(reading.lesions)[None],
+            inside,
+            reading.group,
+            waited_s,
+        )
 
     def _moved(self, values: Tensor) -> Tensor:
         return values.to(self.device, non_blocking=True)

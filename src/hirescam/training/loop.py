@@ -116,7 +116,9 @@ class Run:
 
 def sample_losses(module: Callable[..., Losses], sample: Sample) -> Losses:
     """What `module`, which may share its gradients with other processes, loses on a scan."""
-    return module(sample.x, sample.labels, sample.allowed)
+    return module(
+        sample.x, sample.labels, sample.allowed, sample.lesions, sample.inside, sample.group
+    )
 
 
 def stopped(progress: Progress) -> HirescamError:
@@ -278,5 +280,6 @@ def _checkpoint(run: Run, progress: Progress) -> None:
             "optimiser": run.optimiser.state_dict(),
             "precision": run.fabric.strategy.precision.state_dict(),
             "progress": vars(progress),
+            "group_weights": run.objective.group_weights,
         }
         save_state(state, run.folder / CHECKPOINT)

@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int8
 
 from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
@@ -24,6 +25,7 @@ from hirescam.ct.grid import Cells
 from hirescam.ct.packed import SUFFIX, write_packed
 from hirescam.ct.prepare import Preparation, place
 from hirescam.ct.volume import Volume
+from hirescam.errors import ReadError
 from hirescam.models.files import Model
 from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.masks import OrganMasks
@@ -32,6 +34,7 @@ from hirescam.regions.downsample import Downsampling, OrgansOnMap, halves_on_map
 from hirescam.regions.files import cached_organs_on_map, regions_key
 from hirescam.simulation.storage import read_truth
 from hirescam.training.datasets.cases import Case
+from hirescam.training.outside import inside_organs, inside_path, lesion_cells, save_inside
 
 
 def cached_digest(path: Path, folder: Path) -> str:
@@ -74,6 +77,8 @@ MADE_BY = 1
 """Raised whenever the same scan and preparation come to give other voxels."""
 SEGMENTED_BY = 2
 """Raised whenever the same scan comes to give other organs."""
+LESIONS_BY = 1
+"""Raised whenever the same masks come to give other lesion cells."""
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -102,10 +107,16 @@ def grid_of(model: Model, **regions: Any) -> Grid:
 
 @dataclass(frozen=True)
 class Files:
-    """Where one prepared scan lies, and where its organs on the map, if they were wanted."""
+    """Where one prepared scan lies, and of it what was wanted.
+
+    `organs` are on the map, and so are `lesions` of each label, as `lesion_cells` gives them;
+    `inside` says which voxels lie in or near each organ.
+    """
 
     voxels: Path
     organs: Path | None
+    lesions: Path | None = None
+    inside: Path | None = None
 
 
 def prepare_all(
@@ -114,14 +125,24 @@ def prepare_all(
     cache: Path,
     *,
     with_organs: bool,
+    lesions_of: Sequence[str] = (),
+    inside_margin_mm: float | None = None,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> tuple[Files, ...]:
     """Prepare what is not in the cache yet, by several processes if asked.
 
+    `lesions_of` names the labels whose lesions are wanted, in the order of the cases' labels.
     Raises `ReadError` for a scan or mask that cannot be read; what was prepared is kept.
     """
-    work = partial(prepare, grid=grid, cache=cache, with_organs=with_organs)
+    work = partial(
+        prepare,
+        grid=grid,
+        cache=cache,
+        with_organs=with_organs,
+        lesions_of=tuple(lesions_of),
+        inside_margin_mm=inside_margin_mm,
+    )
     files = []
     with ProcessPoolExecutor(max(jobs, 1), mp_context=get_context("spawn")) as pool:
         made = pool.map(work, cases, chunksize=4) if jobs > 1 else map(work, cases)
@@ -132,7 +153,14 @@ def prepare_all(
 
 
 def prepare(
-    case: Case, grid: Grid, cache: Path, *, with_organs: bool, volume: Volume | None = None
+    case: Case,
+    grid: Grid,
+    cache: Path,
+    *,
+    with_organs: bool,
+    lesions_of: tuple[str, ...] = (),
+    inside_margin_mm: float | None = None,
+    volume: Volume | None = None,
 ) -> Files:
     """One scan, and its regions, prepared unless they are in the cache already.
 
@@ -149,7 +177,14 @@ def prepare(
         limits = np.iinfo(np.int16)
         whole_hu = np.rint(placed).clip(limits.min, limits.max).astype(np.int16)
         write_packed(whole_hu, voxels)
-    return Files(voxels, _organs(case, content, grid, cache) if with_organs else None)
+    return Files(
+        voxels,
+        _organs(case, content, grid, cache) if with_organs else None,
+        _lesions(case, content, grid, cache, lesions_of) if lesions_of else None,
+        None
+        if inside_margin_mm is None
+        else _inside(case, content, grid, cache, inside_margin_mm),
+    )
 
 
 def _content(case: Case, cache: Path) -> str:
@@ -163,9 +198,7 @@ def _read(case: Case) -> Volume:
 
 
 def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:
-    source = f"{content} segmented by {SEGMENTED_BY}"
-    if case.organs is not None:
-        source = cached_digest(case.organs, cache / "digests")
+    source, masks = _organ_source(case, content, cache)
     options = {
         "downsampling": grid.downsampling,
         "fraction": grid.fraction,
@@ -173,16 +206,108 @@ def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:
     }
     key = regions_key(source, grid.preparation, grid.cells, **options)
     folder = cache / "regions"
-    segmented = cache / "organs" / f"{content}-{SEGMENTED_BY}.nii.gz"
-    cached_organs_on_map(
-        folder, key, grid.map_shape, lambda: _on_map(case, grid, segmented=segmented)
-    )
+    cached_organs_on_map(folder, key, grid.map_shape, lambda: _on_map(masks(), grid))
     return folder / f"{key}.npy"
 
 
-def _on_map(case: Case, grid: Grid, *, segmented: Path) -> OrgansOnMap:
+def _organ_source(
+    case: Case, content: str, cache: Path
+) -> tuple[str, Callable[[], OrganMasks]]:
+    """What tells the organs of a scan from others, and how they are had."""
+    if case.organs is not None:
+        digest = cached_digest(case.organs, cache / "digests")
+        return digest, partial(read_masks, case.organs)
+    segmented = cache / "organs" / f"{content}-{SEGMENTED_BY}.nii.gz"
+    return f"{content} segmented by {SEGMENTED_BY}", partial(_segmented, case, segmented)
+
+
+def _inside(case: Case, content: str, grid: Grid, cache: Path, margin_mm: float) -> Path:
+    """Which voxels lie in or near each organ."""
+    source, masks = _organ_source(case, content, cache)
+    key = cache / "inside", source, grid.preparation, margin_mm
+    path = inside_path(*key)
+    if not path.exists():
+        made = inside_organs(masks(), grid.preparation, margin_mm=margin_mm)
+        save_inside(made, *key)
+    return path
+
+
+def _lesions(
+    case: Case, content: str, grid: Grid, cache: Path, labels: tuple[str, ...]
+) -> Path:
+    """Of each label and cell of the map whether a lesion lies there, if that is known."""
+    masks = "none" if case.lesions is None else cached_digest(case.lesions, cache / "digests")
+    ingredients = {
+        "made_by": LESIONS_BY,
+        "source": [content, masks, case.labels.tolist(), labels],
+        "preparation": grid.preparation.model_dump(mode="json"),
+        "cells": [asdict(axis) for axis in grid.cells],
+    }
+    name = hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+    path = cache / "lesions" / f"{name}.npz"
+    if not path.exists():
+        states = _lesion_states(case, grid, labels)
+        with atomic_write(path) as file:
+            np.savez_compressed(file, states=states)
+    return path
+
+
+def _lesion_states(
+    case: Case, grid: Grid, labels: tuple[str, ...]
+) -> Int8[np.ndarray, "label map_slice map_row map_column"]:
+    """Absent labels have no lesion; of present ones without a mask nothing is known."""
+    present = [label for label, value in zip(labels, case.labels, strict=True) if value == 1]
+    found, affine = read_lesions(case.lesions, present)
+    scan = _read(case)
+    if found and next(iter(found.values())).shape != scan.shape:
+        raise ReadError(
+            f"the lesion masks of {case.id} have other voxels than its scan: save them on the "
+            f"scan's own grid"
+        )
+    placed = place(scan, grid.preparation)
+    masks: dict[str, Bool[np.ndarray, "slice row column"] | None] = {}
+    for label, value in zip(labels, case.labels, strict=True):
+        masks[label] = np.zeros((1, 1, 1), bool) if value == 0 else found.get(label)
+    axes = grid.cells
+    return lesion_cells(
+        masks,
+        np.linalg.inv(placed.affine) @ (scan.affine if affine is None else affine),
+        tuple(axis.first for axis in axes),
+        tuple(axis.step for axis in axes),
+        grid.map_shape,
+    )
+
+
+def read_lesions(
+    path: Path | None, labels: Sequence[str]
+) -> tuple[dict[str, Bool[np.ndarray, "slice row column"]], np.ndarray | None]:
+    """The masks of some labels that a file or folder of lesions holds, and where they lie.
+
+    A folder holds <label>.nii.gz, not 0 in the lesion; a file is a simulated chest's truth.
+    """
+    if path is None:
+        return {}, None
+    if not path.is_dir():
+        truth = read_truth(path)
+        return {label: truth.masks[label] for label in labels if label in truth.masks}, (
+            truth.affine
+        )
+    files = {label: path / f"{label}.nii.gz" for label in labels}
+    volumes = {label: read_volume(file) for label, file in files.items() if file.exists()}
+    affine = next((volume.affine for volume in volumes.values()), None)
+    return {label: volume.voxels > 0 for label, volume in volumes.items()}, affine
+
+
+def read_prepared_lesions(
+    path: Path,
+) -> Int8[np.ndarray, "label map_slice map_row map_column"]:
+    """What `prepare` kept of a scan's lesions."""
+    with np.load(path, allow_pickle=False) as stored:
+        return stored["states"]
+
+
+def _on_map(organs: OrganMasks, grid: Grid) -> OrgansOnMap:
     """As published, a scan without any organ gets the places where organs usually lie."""
-    organs = read_masks(case.organs) if case.organs else _segmented(case, segmented)
     if not organs.codes.any():
         return halves_on_map(grid.map_shape)
     return organs_on_map(

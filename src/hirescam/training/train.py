@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from hirescam.errors import HirescamError, MissingPackageError
-from hirescam.models.classifier import Classifier
 from hirescam.models.files import Model, load_model
 from hirescam.training import assemble
 from hirescam.training.checkpoint import Progress, load_state
@@ -17,8 +16,9 @@ from hirescam.training.datasets.cases import Cases
 from hirescam.training.datasets.read import read_cases
 from hirescam.training.loader import PreparedScans
 from hirescam.training.loop import Run, on_stop_signal, run_epochs
-from hirescam.training.losses import ABSENT_MAY_LOOK
+from hirescam.training.losses import ABSENT_MAY_LOOK, CELLS, mask_loss_parts
 from hirescam.training.modes import checkpointed, deterministic
+from hirescam.training.objective import Objective
 from hirescam.training.prepared import Grid, OnProgress, prepare_all
 from hirescam.training.run_folder import BEST, CHECKPOINT, metrics_log, open_run
 
@@ -117,7 +117,7 @@ def _train_cases(
         if config.save_memory:
             stack.enter_context(checkpointed(model.network))
         shared, _ = fabric.setup(objective, optimiser)
-        progress = _resumed(fabric, out / CHECKPOINT, model.network, optimiser)
+        progress = _resumed(fabric, out / CHECKPOINT, objective, optimiser)
         log = metrics_log(
             out,
             steps=progress.steps,
@@ -152,7 +152,9 @@ def _scans(
         prepare_all,
         grid=grid,
         cache=config.cache or config.data.parent / "cache",
-        with_organs=config.mask_loss is not None,
+        with_organs=bool(config.region_losses),
+        lesions_of=config.labels if CELLS in mask_loss_parts(config.mask_loss) else (),
+        inside_margin_mm=config.outside_margin_mm if config.needs_inside else None,
     )
     both = (*training, *validation)
     mine = both[fabric.global_rank :: fabric.world_size]
@@ -163,21 +165,32 @@ def _scans(
         PreparedScans,
         grid=grid,
         anatomy=cases.anatomy,
-        absent_by_anatomy=ABSENT_MAY_LOOK.get(config.mask_loss or "") == "anatomy",
+        absent_by_anatomy=any(
+            ABSENT_MAY_LOOK[name] == "anatomy" for name in config.region_losses
+        ),
         exchange_sides=config.augmentation == "sided",
     )
     count = len(training)
-    return scans(training, files[:count]), scans(validation, files[count:])
+    for_training = scans(
+        training,
+        files[:count],
+        outside=config.outside,
+        keep_inside=config.gradient_penalty > 0,
+        groups=assemble.group_names(training) if config.groups else (),
+    )
+    return for_training, scans(validation, files[count:])
 
 
 def _resumed(
-    fabric: "Fabric", path: Path, network: Classifier, optimiser: torch.optim.Optimizer
+    fabric: "Fabric", path: Path, objective: Objective, optimiser: torch.optim.Optimizer
 ) -> Progress:
     """Where the run stands; weights and optimiser as they were then."""
     if not path.exists():
         return Progress()
     state = load_state(path)
-    network.load_state_dict(state["network"])
+    objective.network.load_state_dict(state["network"])
+    if objective.group_weights is not None:
+        objective.group_weights.copy_(state["group_weights"])
     optimiser.load_state_dict(state["optimiser"])
     fabric.strategy.precision.load_state_dict(state["precision"])
     return Progress(**state["progress"])

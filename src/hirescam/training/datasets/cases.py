@@ -75,7 +75,8 @@ _ID_COLUMNS = ("id", "NoteAcc_DEID", "VolumeAcc_DEID", "Accession", "VolumeName"
 class Case:
     """One scan: its labels (1, 0, NaN for unknown) and the organs in which each may lie.
 
-    `series` is the UID of the one that is meant, where `scan` holds several.
+    `series` is the UID of the one that is meant, where `scan` holds several. `lesions` holds
+    a mask for each present label; `group` names a group of scans, such as a scanner.
     """
 
     id: str
@@ -84,6 +85,8 @@ class Case:
     places: Bool[np.ndarray, "label organ"]
     organs: Path | None = None
     series: str | None = None
+    lesions: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +177,25 @@ def with_organs(cases: Cases, folder: Path) -> Cases:
         for split, of_split in cases.splits.items()
     }
     return replace(cases, splits=splits)
+
+
+def with_lesions(cases: Cases, folder: Path) -> Cases:
+    """The cases with their lesion masks, as far as `folder` holds <id>.npz or <id>/."""
+
+    def masks(each: Case) -> Path | None:
+        candidates = (folder / f"{each.id}.npz", folder / each.id)
+        return next((path for path in candidates if path.exists()), None)
+
+    splits = {
+        split: tuple(replace(each, lesions=masks(each)) for each in of_split)
+        for split, of_split in cases.splits.items()
+    }
+    found = replace(cases, splits=splits)
+    if not any(each.lesions for each in _all(found)):
+        raise ReadError(
+            f"{folder.name} holds no lesion masks of these scans: expected <id>/<label>.nii.gz"
+        )
+    return found
 
 
 def _all(cases: Cases) -> Iterable[Case]:

@@ -28,12 +28,15 @@ from hirescam.training.datasets.cases import (
     rows,
     scans_in,
     sides,
+    with_lesions,
     with_organs,
 )
 
 
-def read_csv(table: Path, labels: tuple[str, ...], view: str) -> Cases:
-    """The cases of a plain table; `view` is of no use to it."""
+def read_csv(
+    table: Path, labels: tuple[str, ...], view: str, groups: str | None = None
+) -> Cases:
+    """The cases of a plain table; `view` is of no use to it, `groups` is a column of it."""
     anatomy = anatomy_of(labels)
     splits: dict[str, list[Case]] = {split: [] for split in SPLITS}
     absent = 0
@@ -52,8 +55,15 @@ def read_csv(table: Path, labels: tuple[str, ...], view: str) -> Cases:
         masks = row.get("organs")
         organs = table.parent / masks if masks else None
         series = row.get("series") or None
-        splits[row["split"]].append(replace(one, organs=organs, series=series))
+        group = _group(table, row, groups)
+        splits[row["split"]].append(replace(one, organs=organs, series=series, group=group))
     return Cases(anatomy, {split: tuple(of) for split, of in splits.items()}, absent)
+
+
+def _group(table: Path, row: Row, column: str | None) -> str | None:
+    if column is not None and column not in row:
+        raise ReadError(f"{table.name} has no column {column!r}: name another in `groups`")
+    return None if column is None else row[column]
 
 
 def _check(table: Path, line: int, row: Row, labels: tuple[str, ...]) -> None:
@@ -106,12 +116,18 @@ def read_cases(config: TrainConfig) -> Cases:
     """
     if not config.data.exists():
         raise ReadError(f"there is no {config.data}: set `data` to where the data set lies")
-    cases = LAYOUTS[config.layout](config.data, config.labels, config.view)
+    if config.layout == "csv":
+        cases = read_csv(config.data, config.labels, config.view, config.groups)
+    else:
+        cases = LAYOUTS[config.layout](config.data, config.labels, config.view)
     if config.subset is not None:
         cases = chosen(cases, config.subset)
     if config.organs is not None:
         cases = with_organs(cases, config.organs)
-    _check_places(cases, config.mask_loss)
+    if config.lesions is not None:
+        cases = with_lesions(cases, config.lesions)
+    if config.region_losses or config.needs_inside:
+        _check_places(cases)
     for split in ("train", "valid"):
         if not cases.splits[split]:
             raise ReadError(
@@ -121,10 +137,10 @@ def read_cases(config: TrainConfig) -> Cases:
     return cases
 
 
-def _check_places(cases: Cases, mask_loss: str | None) -> None:
+def _check_places(cases: Cases) -> None:
     nowhere = [label for label, organs in cases.anatomy.items() if not organs]
-    if mask_loss is not None and nowhere:
+    if nowhere:
         raise TargetError(
-            f"label {nowhere[0]!r} does not say where it lies, which a mask loss must know: "
+            f"label {nowhere[0]!r} does not say where it lies, which this training must know: "
             f"begin it with one of {', '.join(f'{place}_' for place in LIES_IN)}"
         )

@@ -37,7 +37,7 @@ from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.simulation.dataset import Plan, make_dataset
-from hirescam.simulation.storage import read_truth
+from hirescam.simulation.dataset_files import read_truth
 from make_models import small_model
 from make_poison import POISONS
 

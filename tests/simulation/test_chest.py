@@ -10,7 +10,7 @@ from scipy import ndimage
 from hirescam.anatomy import LABELS, ORGANS
 from hirescam.errors import HirescamError
 from hirescam.simulation.chest import SIMULATED_LABELS, simulate
-from hirescam.simulation.truth import labels_of
+from hirescam.simulation.report import labels_of
 
 COARSE = (4.0, 4.0, 4.0)
 IN_LUNGS = ("right_lung", "left_lung")

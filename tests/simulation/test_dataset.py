@@ -19,8 +19,8 @@ from hirescam.simulation.dataset import (
     simulate_planned,
     split_of,
 )
-from hirescam.simulation.planting import Planting
-from hirescam.simulation.storage import read_truth, write_npz
+from hirescam.simulation.dataset_files import read_truth, write_npz
+from hirescam.simulation.shortcuts import Planting
 
 PLAN = Plan(
     4,

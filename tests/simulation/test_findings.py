@@ -10,7 +10,7 @@ from hirescam.anatomy import LABELS
 from hirescam.simulation.chest import simulate
 from hirescam.simulation.findings.kinds import unchanged
 from hirescam.simulation.findings.table import FINDINGS
-from hirescam.simulation.truth import labels_of
+from hirescam.simulation.report import labels_of
 
 SEED = 4
 COARSE_MM, FINE_MM = (9.0, 7.0, 7.0), (4.0, 3.0, 3.0)

@@ -9,8 +9,7 @@ from hirescam.reports.label import label_reports
 from hirescam.reports.table import Status
 from hirescam.simulation.chest import SIMULATED_LABELS, simulate
 from hirescam.simulation.findings.table import FINDINGS
-from hirescam.simulation.report import absences, wordings
-from hirescam.simulation.truth import labels_of
+from hirescam.simulation.report import absences, labels_of, wordings
 
 POINTS_MM = (30.0, 30.0, 30.0)
 NAMED_BY = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hirescam.simulation.canvas import blank, mask, paint, trace, voxel_grid
+from hirescam.simulation.painting import blank, mask, paint, trace, voxel_grid
 from hirescam.simulation.shapes import ball, cloud, common, ellipsoid, grown, union, without
 from hirescam.simulation.tubes import solid, tree, tube
 from make import affine

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 
 from hirescam.errors import HirescamError
-from hirescam.simulation.canvas import mask, voxel_grid
+from hirescam.simulation import stream
 from hirescam.simulation.chest import simulate
 from hirescam.simulation.occurrence import draw_findings, with_prevalence
-from hirescam.simulation.physique import draw_physique
-from hirescam.simulation.planting import Planting, base_rates, parse_planting, plant
-from hirescam.simulation.shortcuts import SHORTCUTS
-from hirescam.simulation.streams import stream
-from hirescam.simulation.trunk import body
+from hirescam.simulation.painting import mask, voxel_grid
+from hirescam.simulation.shortcuts import SHORTCUTS, Planting, base_rates, parse_planting, plant
+from hirescam.simulation.trunk import body, draw_physique
 
 SPACING_MM = (5.0, 4.0, 4.0)
 

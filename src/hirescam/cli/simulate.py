@@ -58,7 +58,7 @@ def run(
     """Simulate what is missing in the folder, and name the folder."""
     with counter() as show:
         from hirescam.simulation.dataset import SIZES, Plan, make_dataset, parse_shares
-        from hirescam.simulation.planting import parse_planting
+        from hirescam.simulation.shortcuts import parse_planting
 
         plan = Plan(
             count=n,

@@ -17,7 +17,7 @@ from hirescam.reports.label import label_reports
 from hirescam.reports.table import Status
 from hirescam.reports.views import read_view
 from hirescam.simulation.dataset import Plan, make_dataset
-from hirescam.simulation.planting import Planting
+from hirescam.simulation.shortcuts import Planting
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case, rows
 from hirescam.training.datasets.read import read_cases

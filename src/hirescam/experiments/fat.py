@@ -13,7 +13,7 @@ from hirescam.experiments.chests import make_chests, partition_table, recipe, tr
 from hirescam.experiments.study import Scale, Study
 from hirescam.organs.body import body
 from hirescam.organs.work_grid import work_grid
-from hirescam.simulation.planting import Planting
+from hirescam.simulation.shortcuts import Planting
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 

@@ -31,7 +31,7 @@ from hirescam.experiments.tables import Table
 from hirescam.figures.output import where_drawn
 from hirescam.metrics.auroc import auroc
 from hirescam.models.files import Model
-from hirescam.simulation.planting import Planting
+from hirescam.simulation.shortcuts import Planting
 from hirescam.training.datasets.cases import Case
 from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress

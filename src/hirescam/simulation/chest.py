@@ -10,17 +10,16 @@ from jaxtyping import Bool
 from hirescam.anatomy import LABELS
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError
-from hirescam.simulation.canvas import voxel_grid
+from hirescam.simulation import stream
 from hirescam.simulation.findings.kinds import Chest, Lesion
 from hirescam.simulation.findings.table import FINDINGS
 from hirescam.simulation.organs import build_organs, lung_branches
-from hirescam.simulation.physique import Physique, draw_physique
+from hirescam.simulation.painting import voxel_grid
 from hirescam.simulation.render import Scene, field_of_view, render
-from hirescam.simulation.report import write_report
+from hirescam.simulation.report import Cell, cells, labels_of, write_report
 from hirescam.simulation.shapes import Number, remembered
 from hirescam.simulation.shortcuts import SHORTCUTS
-from hirescam.simulation.streams import stream
-from hirescam.simulation.truth import Cell, cells, labels_of
+from hirescam.simulation.trunk import Physique, draw_physique
 
 Mask = Bool[np.ndarray, "slice row column"]
 

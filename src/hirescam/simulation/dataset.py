@@ -25,20 +25,20 @@ from hirescam.atomic import claim_folder
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, WriteError
 from hirescam.parsing import read_json
+from hirescam.simulation import stream
 from hirescam.simulation.chest import SimulatedChest, simulate
-from hirescam.simulation.occurrence import draw_findings, with_prevalence
-from hirescam.simulation.planting import Planting, base_rates, check_plantings, plant
-from hirescam.simulation.shapes import Number
-from hirescam.simulation.storage import (
+from hirescam.simulation.dataset_files import (
     Truth,
     write_json,
     write_nifti,
     write_npz,
+    write_tables,
     write_truth,
 )
-from hirescam.simulation.streams import stream
-from hirescam.simulation.tables import write_tables
-from hirescam.simulation.truth import labels_of
+from hirescam.simulation.occurrence import draw_findings, with_prevalence
+from hirescam.simulation.report import labels_of
+from hirescam.simulation.shapes import Number
+from hirescam.simulation.shortcuts import Planting, base_rates, check_plantings, plant
 
 OnProgress = Callable[[str, int, int], None]
 

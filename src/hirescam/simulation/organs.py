@@ -1,13 +1,15 @@
-"""Organs: heart, great vessels, airways, and the lungs that fill what these leave."""
+"""Organs of a simulated chest: bones, lungs and their lobes, heart and vessels, as shapes."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
-from hirescam.simulation.physique import SIDES, Physique
 from hirescam.simulation.shapes import (
+    Distance,
     Number,
     Place,
+    Points,
     Shape,
     ball,
     cloud,
@@ -19,9 +21,149 @@ from hirescam.simulation.shapes import (
     union,
     without,
 )
-from hirescam.simulation.skeleton import CANAL_BACK_MM, LENGTH_MM, SPINE_BACK_MM
-from hirescam.simulation.trunk import cavity, chest_room
+from hirescam.simulation.trunk import (
+    CAVITY_FRONT_MM,
+    CAVITY_MM,
+    SIDES,
+    Physique,
+    body,
+    cavity,
+    chest_room,
+)
 from hirescam.simulation.tubes import Tubes, joined, solid, tree, tube
+
+VERTEBRA_MM = 24.0
+RIB_MM = 28.0
+RIB_SLOPE = 0.45  # millimetres to the feet for each one to the front
+SPINE_BACK_MM = -44.0  # middle of the vertebral bodies
+CANAL_BACK_MM = -69.0
+LENGTH_MM = (-400.0, 400.0)
+
+
+def from_disc(person: Physique, points: Points) -> np.ndarray:
+    """How far points lie above or below the middle of the nearest disc."""
+    pitch = np.float32(VERTEBRA_MM * person.tall)
+    return np.abs(np.remainder(points.z, pitch) - pitch / 2)
+
+
+def spine(person: Physique) -> Shape:
+    """Vertebral bodies with their arches and processes; the canal is still to be emptied."""
+    deep = person.deep
+    bodies = column((0, SPINE_BACK_MM * deep), (19, 15.5), LENGTH_MM)
+    arch = column((0, CANAL_BACK_MM * deep), (15, 14), LENGTH_MM)
+
+    def processes(points: Points) -> Distance:
+        along = from_disc(person, points) - np.float32(VERTEBRA_MM * person.tall / 2)
+        back = points.y - np.float32(CANAL_BACK_MM * deep)
+        sideways = np.abs(points.x)
+        spinous = np.maximum(np.maximum(sideways - 3, np.abs(back + 24) - 16), along + 4 - 11)
+        spread = np.maximum(np.abs(back + 3) - 4, sideways - 34)
+        return np.minimum(spinous, np.maximum(spread, np.abs(along) - 5)).astype(np.float32)
+
+    middle = CANAL_BACK_MM * deep
+    low, high = np.array([-34, middle - 40, -400.0]), np.array([34, middle + 4, 400.0])
+    return union(bodies, arch, Shape(low, high, processes), blend_mm=2)
+
+
+def canal(person: Physique) -> Shape:
+    """The spinal canal."""
+    return column((0, CANAL_BACK_MM * person.deep), (10, 8.5), LENGTH_MM)
+
+
+def ribs(person: Physique) -> Shape:
+    """Slanting rings on the chest cavity, open at the sternum."""
+    inside = cavity(person)
+    pitch = np.float32(RIB_MM * person.tall)
+    upright = np.float32(1 / np.sqrt(1 + RIB_SLOPE**2))
+
+    def distance(points: Points) -> Distance:
+        height = points.z + np.float32(RIB_SLOPE) * points.y
+        turn = np.remainder(height / pitch + np.float32(person.rib_phase), 1) - np.float32(0.5)
+        up2 = (turn * (pitch * upright / np.float32(6.5))) ** 2
+        out = inside.distance(points)
+        out -= np.float32(5.5)
+        out *= np.float32(1 / 4)
+        out *= out
+        out = out + up2
+        np.sqrt(out, out=out)
+        out -= 1
+        out *= np.float32(4.5)
+        return np.maximum(out, 16 - np.abs(points.x))
+
+    margin = np.array([10, 10, 4])
+    return Shape(inside.low - margin, inside.high + margin, distance)
+
+
+def cartilage_from_mm(person: Physique) -> float:
+    """Ribs in front of this y are cartilage."""
+    return CAVITY_FRONT_MM + 0.62 * CAVITY_MM[1] * person.deep
+
+
+def sternum(person: Physique) -> Shape:
+    """Manubrium and body of the sternum, on the front of the cavity."""
+    front = CAVITY_FRONT_MM + CAVITY_MM[1] * person.deep
+    body = ellipsoid((0, front + 5, -48 * person.tall), (19, 6.5, 62 * person.tall))
+    manubrium = ellipsoid((0, front - 3, 26 * person.tall), (29, 7.5, 26))
+    return union(body, manubrium, blend_mm=6)
+
+
+def shoulder(person: Physique) -> Shape:
+    """Clavicles and shoulder blades of both sides, under the skin and its fat."""
+    front = CAVITY_FRONT_MM + CAVITY_MM[1] * person.deep
+    line = np.array([(26, front - 12, 44), (62, front - 22, 66), (104, front - 56, 84)])
+    sides = [np.array([sign, 1, 1]) for sign in SIDES.values()]
+    clavicles = [tube(line * (person.wide, 1, person.tall) * side, 6.0) for side in sides]
+    blades = [
+        ellipsoid(
+            np.array([98 * person.wide, -70 * person.deep - 8, 40 * person.tall]) * side,
+            (40, 4.5, 62),
+            np.array([(0.80, 0.60, 0), (-0.60, 0.80, 0), (0, 0, 1)]) * side,
+        )
+        for side in sides
+    ]
+    flesh = grown(body(person), -person.fat_mm - 2)
+    return union(*(common(bone, flesh) for bone in (solid(joined(*clavicles)), *blades)))
+
+
+LOBES = {"right": ("upper", "middle", "lower"), "left": ("upper", "lower")}
+_FISSURE_MM = (45.0, -75.0)  # height of the oblique fissure at the back, and that back's y
+_MINOR_FISSURE_MM = -18.0
+
+
+def _below_oblique(person: Physique, points: Points) -> Distance:
+    """Distance to the oblique fissure, negative on the side of the lower lobe."""
+    height, back = _FISSURE_MM
+    slope = np.float32(person.tall / person.deep)
+    fissure = height * person.tall - (points.y - np.float32(back * person.deep)) * slope
+    return ((points.z - fissure) * np.float32(0.7)).astype(np.float32)
+
+
+def _below_minor(person: Physique, points: Points) -> Distance:
+    """Distance to the horizontal fissure of the right lung, negative below it."""
+    return (points.z - np.float32(_MINOR_FISSURE_MM * person.tall)).astype(np.float32)
+
+
+def _lobe(person: Physique, points: Points, side: str, lobe: str) -> Distance:
+    oblique = _below_oblique(person, points)
+    if lobe == "lower":
+        return oblique
+    if side == "left":
+        return -oblique
+    minor = _below_minor(person, points)
+    return np.maximum(-oblique, minor if lobe == "middle" else -minor)
+
+
+def lobe_shape(person: Physique, lung: Shape, side: str, lobe: str) -> Shape:
+    """One lobe of a lung."""
+    part = Shape(lung.low, lung.high, lambda points: _lobe(person, points, side, lobe))
+    return common(lung, part)
+
+
+def lobe_of(person: Physique, place: Float[np.ndarray, "3"], side: str) -> str:
+    """The lobe in which a place lies."""
+    here = cloud(place[None])
+    return min(LOBES[side], key=lambda lobe: float(_lobe(person, here, side, lobe)[0]))
+
 
 Course = tuple[tuple[tuple[Number, ...], ...], tuple[Number, ...]]  # places, and radii there
 

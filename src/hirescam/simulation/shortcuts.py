@@ -1,24 +1,32 @@
 """Shortcuts: what a network could learn instead of a finding, planted as strongly as asked.
 
+With probability `strength` a person's shortcut copies the label; otherwise it is drawn anew at
+the label's own prevalence. Both then have one prevalence, and `strength` is their correlation.
 Body-wall fat that goes with atherosclerosis is the case of Draelos and Carin,
 arXiv:2011.08891, figure 14.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
-from hirescam.simulation.physique import Physique
+from hirescam.anatomy import LABELS
+from hirescam.errors import HirescamError
+from hirescam.simulation import stream
+from hirescam.simulation.findings.table import FINDINGS
+from hirescam.simulation.occurrence import Row, draw_findings
 from hirescam.simulation.shapes import (
     Distance,
+    Number,
     Points,
     Shape,
     ellipsoid,
     grown,
     without,
 )
-from hirescam.simulation.trunk import body, lies_at_mm, under
+from hirescam.simulation.trunk import Physique, body, lies_at_mm, under
 
 Change = Callable[[Physique, bool, np.random.Generator], Physique]
 
@@ -77,3 +85,96 @@ SHORTCUTS = {
     "bed_pattern": Shortcut("lung_consolidation", _bed, hu=150.0),
     "body_fat": Shortcut("great_vessel_atherosclerosis", _fat, change=_habitus),
 }
+
+
+_PERSONS = 4_000  # drawn to know how frequent a label is
+
+
+@dataclass(frozen=True)
+class Planting:
+    """A shortcut, the label that it goes with, and their correlation from 0 to 1."""
+
+    shortcut: str
+    label: str
+    strength: Number
+
+
+def parse_planting(text: str) -> Planting:
+    """NAME=STRENGTH or NAME:LABEL=STRENGTH, as on the command line."""
+    left, _, strength = text.partition("=")
+    name, _, label = left.partition(":")
+    try:
+        share = float(strength)
+    except ValueError:
+        raise HirescamError(
+            f"cannot read the shortcut {text!r}: write NAME=STRENGTH or NAME:LABEL=STRENGTH, "
+            f"such as marker=0.8"
+        ) from None
+    usual = SHORTCUTS[name].label if name in SHORTCUTS else ""
+    planting = Planting(name, label or usual, share)
+    check_plantings([planting])
+    return planting
+
+
+def check_plantings(plantings: Sequence[Planting]) -> None:
+    """Refuse what no table knows and strengths that are no correlation."""
+    for each in plantings:
+        if each.shortcut not in SHORTCUTS:
+            raise HirescamError(
+                f"no shortcut is named {each.shortcut}: choose among {', '.join(SHORTCUTS)}"
+            )
+        if each.label not in LABELS:
+            raise HirescamError(
+                f"{each.shortcut} cannot go with {each.label}: choose one of the 80 labels"
+            )
+        if not 0 <= each.strength <= 1:
+            raise HirescamError(
+                f"{each.shortcut} has strength {each.strength}, expected a correlation from 0 "
+                f"to 1"
+            )
+
+
+def base_rates(
+    plantings: Sequence[Planting], rows: tuple[Row, ...], co_occurrence: Number
+) -> dict[str, float]:
+    """How many of all persons have each label that a shortcut goes with."""
+    random = stream(0, "base rates")
+    drawn = draw_findings(_PERSONS, random, rows=rows, co_occurrence=co_occurrence)
+    labels = {each.label for each in plantings}
+    return {
+        label: float(np.mean(np.any([drawn[name] for name in _implying(label)], axis=0)))
+        for label in sorted(labels)
+    }
+
+
+def plant(
+    plantings: Sequence[Planting],
+    findings: Collection[str],
+    rates: Mapping[str, float],
+    seed: int,
+) -> dict[str, bool]:
+    """Which shortcuts the person with these findings has."""
+    planted = {}
+    for each in plantings:
+        chance = stream(seed, f"planting {each.shortcut}")
+        copies, anew = chance.random() < each.strength, chance.random() < rates[each.label]
+        planted[each.shortcut] = _implies(findings, each.label) if copies else bool(anew)
+    return planted
+
+
+def _implies(findings: Collection[str], label: str) -> bool:
+    return any(finding in _implying(label) for finding in findings)
+
+
+@cache
+def _implying(label: str) -> frozenset[str]:
+    """Findings that always come with a label."""
+    return frozenset(
+        name
+        for name, finding in FINDINGS.items()
+        if label in {name.removesuffix(_own(name)) + each for each in finding.abnormalities}
+    )
+
+
+def _own(label: str) -> str:
+    return FINDINGS[label].abnormalities[0]

@@ -32,7 +32,7 @@ from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
 from hirescam.regions.downsample import Downsampling, OrgansOnMap, halves_on_map, organs_on_map
 from hirescam.regions.files import cached_organs_on_map, regions_key
-from hirescam.simulation.storage import read_truth
+from hirescam.simulation.dataset_files import read_truth
 from hirescam.training.datasets.cases import Case
 from hirescam.training.outside import inside_organs, inside_path, lesion_cells, save_inside
 

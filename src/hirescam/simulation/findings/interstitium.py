@@ -4,10 +4,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hirescam.simulation.canvas import Mix, Tissue, denser, over, thinner
-from hirescam.simulation.findings.kinds import Chest, Lesion
-from hirescam.simulation.findings.spots import lungs_location, rind, side_words
-from hirescam.simulation.findings.texture import Field, lattice, net, waves, where_above
+from hirescam.simulation.findings.kinds import (
+    Chest,
+    Field,
+    Lesion,
+    lattice,
+    lungs_location,
+    net,
+    rind,
+    side_words,
+    waves,
+    where_above,
+)
+from hirescam.simulation.painting import Mix, Tissue, denser, over, thinner
 from hirescam.simulation.shapes import (
     Distance,
     Number,

@@ -5,12 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from hirescam.simulation.findings.kinds import Chest, Lesion
+from hirescam.simulation.findings.kinds import Chest, Lesion, visible, waves
 from hirescam.simulation.findings.nodules import size_words
-from hirescam.simulation.findings.spots import visible
-from hirescam.simulation.findings.texture import waves
 from hirescam.simulation.organs import front_mass
-from hirescam.simulation.physique import Physique
 from hirescam.simulation.shapes import (
     Number,
     Points,
@@ -21,6 +18,7 @@ from hirescam.simulation.shapes import (
     union,
     without,
 )
+from hirescam.simulation.trunk import Physique
 
 Range = tuple[Number, Number]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hirescam.simulation.canvas import Mix, Tissue, over, thinner
-from hirescam.simulation.findings.kinds import Chest, Lesion
-from hirescam.simulation.findings.spots import (
+from hirescam.simulation.findings.kinds import (
+    Chest,
+    Lesion,
     any_side,
     free_lung,
     lobe_at,
@@ -17,9 +17,10 @@ from hirescam.simulation.findings.spots import (
     room_for,
     side_words,
     visible,
+    waves,
 )
-from hirescam.simulation.findings.texture import waves
 from hirescam.simulation.organs import hilum, places_within
+from hirescam.simulation.painting import Mix, Tissue, over, thinner
 from hirescam.simulation.shapes import (
     Number,
     Shape,

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hirescam.simulation.findings.kinds import Chest, Lesion
-from hirescam.simulation.findings.spots import (
+from hirescam.simulation.findings.kinds import (
+    Chest,
+    Lesion,
     any_side,
     lungs_location,
     rind,
     side_words,
     some_sides,
+    waves,
+    where_above,
 )
-from hirescam.simulation.findings.texture import waves, where_above
 from hirescam.simulation.organs import places_within
-from hirescam.simulation.physique import SIDES
 from hirescam.simulation.shapes import (
     Distance,
     Number,
@@ -24,7 +25,7 @@ from hirescam.simulation.shapes import (
     ellipsoid,
     union,
 )
-from hirescam.simulation.trunk import CAVITY_FRONT_MM, CAVITY_MM
+from hirescam.simulation.trunk import CAVITY_FRONT_MM, CAVITY_MM, SIDES
 
 _LEAST_MODERATE_MM, _LEAST_LARGE_MM = 32.0, 45.0
 

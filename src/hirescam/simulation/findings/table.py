@@ -6,21 +6,17 @@ change a finding: its function in this folder, its row here, its sentences in `w
 
 from functools import partial
 
-from hirescam.simulation.canvas import denser
 from hirescam.simulation.findings import (
     airspace,
-    airways,
-    collapse,
-    devices,
     heart,
     interstitium,
     mediastinum,
     nodules,
     pleura,
     surgery,
-    vessels,
 )
 from hirescam.simulation.findings.kinds import Change, Finding, Placing, unchanged
+from hirescam.simulation.painting import denser
 
 
 def _row(place: Placing, *abnormalities: str, change: Change = unchanged) -> Finding:
@@ -62,8 +58,8 @@ HEART = {
     "heart_scattered_calc": _row(heart.scattered_in_heart, "scattered_calc", "calcification"),
     "heart_stent": _row(heart.stent, "stent", "coronary_artery_disease"),
     "heart_heart_valve_replacement": _row(heart.valve_prosthesis, "heart_valve_replacement"),
-    "heart_pacemaker_or_defib": _row(devices.pacemaker, "pacemaker_or_defib"),
-    "heart_catheter_or_port": _row(devices.atrial_catheter, "catheter_or_port"),
+    "heart_pacemaker_or_defib": _row(surgery.pacemaker, "pacemaker_or_defib"),
+    "heart_catheter_or_port": _row(surgery.atrial_catheter, "catheter_or_port"),
     "heart_sternotomy": _row(surgery.sternal_wires, "sternotomy", "postsurgical"),
     "heart_cabg": _row(surgery.bypass_clips, "cabg", "sternotomy", "postsurgical"),
     "heart_postsurgical": _row(surgery.heart_clips, "postsurgical", "clip"),
@@ -72,24 +68,24 @@ HEART = {
 
 GREAT_VESSELS = {
     "great_vessel_aneurysm": _row(
-        vessels.wide_aorta, "aneurysm", change=partial(vessels.bulging, to_mm=(51, 60))
+        heart.wide_aorta, "aneurysm", change=partial(heart.bulging, to_mm=(51, 60))
     ),
     "great_vessel_dilation_or_ectasia": _row(
-        vessels.wide_aorta,
+        heart.wide_aorta,
         "dilation_or_ectasia",
-        change=partial(vessels.bulging, to_mm=(42, 47)),
+        change=partial(heart.bulging, to_mm=(42, 47)),
     ),
-    "great_vessel_calcification": _row(vessels.aortic_plaques, "calcification"),
+    "great_vessel_calcification": _row(heart.aortic_plaques, "calcification"),
     "great_vessel_atherosclerosis": _row(
-        partial(vessels.aortic_plaques, count=(10, 18)), "atherosclerosis", "calcification"
+        partial(heart.aortic_plaques, count=(10, 18)), "atherosclerosis", "calcification"
     ),
     "great_vessel_scattered_calc": _row(
-        partial(vessels.aortic_plaques, count=(3, 6), length_mm=(2, 4)),
+        partial(heart.aortic_plaques, count=(3, 6), length_mm=(2, 4)),
         "scattered_calc",
         "calcification",
     ),
-    "great_vessel_postsurgical": _row(vessels.graft, "postsurgical"),
-    "great_vessel_catheter_or_port": _row(devices.caval_catheter, "catheter_or_port"),
+    "great_vessel_postsurgical": _row(heart.graft, "postsurgical"),
+    "great_vessel_catheter_or_port": _row(surgery.caval_catheter, "catheter_or_port"),
 }
 
 MEDIASTINUM = {
@@ -148,18 +144,18 @@ LUNGS = {
     ),
     "lung_honeycombing": _in_lung(interstitium.honeycombing, "honeycombing"),
     "lung_bronchiolectasis": _in_lung(interstitium.bronchiolectasis, "bronchiolectasis"),
-    "lung_bronchial_wall_thickening": _row(airways.thick_walls, "bronchial_wall_thickening"),
+    "lung_bronchial_wall_thickening": _row(airspace.thick_walls, "bronchial_wall_thickening"),
     "lung_bronchiectasis": _row(
-        partial(airways.thick_walls, widened=2.2, wall_mm=1.5), "bronchiectasis"
+        partial(airspace.thick_walls, widened=2.2, wall_mm=1.5), "bronchiectasis"
     ),
-    "lung_mucous_plugging": _row(airways.mucous_plugging, "mucous_plugging"),
+    "lung_mucous_plugging": _row(airspace.mucous_plugging, "mucous_plugging"),
     "lung_pleural_effusion": _in_lung(pleura.effusion, "pleural_effusion"),
     "lung_pneumothorax": _in_lung(pleura.pneumothorax, "pneumothorax"),
     "lung_pleural_thickening": _in_lung(pleura.thickening, "pleural_thickening"),
     "lung_plaque": _in_lung(pleura.plaques, "plaque", "calcification"),
-    "lung_atelectasis": _in_lung(collapse.atelectasis, "atelectasis"),
-    "lung_scarring": _in_lung(collapse.apical_scar, "scarring"),
-    "lung_bandlike_or_linear": _in_lung(collapse.band, "bandlike_or_linear", "opacity"),
+    "lung_atelectasis": _in_lung(airspace.atelectasis, "atelectasis"),
+    "lung_scarring": _in_lung(airspace.apical_scar, "scarring"),
+    "lung_bandlike_or_linear": _in_lung(airspace.band, "bandlike_or_linear", "opacity"),
     "lung_consolidation": _in_lung(airspace.filled_lobe, "consolidation"),
     "lung_pneumonia": _in_lung(airspace.filled_lobe, "pneumonia", "consolidation"),
     "lung_infection": _in_lung(
@@ -172,9 +168,9 @@ LUNGS = {
         "aspiration",
         "opacity",
     ),
-    "lung_chest_tube": _in_lung(devices.chest_tube, "chest_tube"),
+    "lung_chest_tube": _in_lung(surgery.chest_tube, "chest_tube"),
     "lung_catheter_or_port": _in_lung(
-        devices.pleural_catheter, "catheter_or_port", "chest_tube"
+        surgery.pleural_catheter, "catheter_or_port", "chest_tube"
     ),
     "lung_transplant": _row(surgery.new_lungs, "transplant", "clip"),
     "lung_clip": _in_lung(surgery.lung_clip, "clip"),

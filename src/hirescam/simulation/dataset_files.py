@@ -1,7 +1,9 @@
-"""Storage: a simulated chest as files that appear whole, and the same bytes each time."""
+"""Files of a simulated data set: scans, truth and tables, the same bytes each time."""
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from hirescam.anatomy import LABELS
 from hirescam.atomic import atomic_write
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
@@ -94,3 +97,44 @@ def _unpacked(bits: np.ndarray, box: np.ndarray, shape: tuple[int, ...]) -> Mask
     part = mask[tuple(slice(start, stop) for start, stop in box.tolist())]
     part[...] = np.unpackbits(bits, count=part.size).reshape(part.shape)
     return mask
+
+
+def write_tables(out: Path, records: Sequence[Mapping]) -> None:
+    """reports.csv, labels.csv, shortcuts.csv and splits.csv from the records of all chests.
+
+    Columns of places are those that any chest of the data set has.
+    """
+    cells = sorted({cell for record in records for cell in record["cells"]})
+    shortcuts = sorted({name for record in records for name in record["shortcuts"]})
+    _write_csv(
+        out / "reports.csv",
+        ("id", "report"),
+        ((each["id"], each["report"]) for each in records),
+    )
+    _write_csv(out / "splits.csv", ("id", "split"), ((r["id"], r["split"]) for r in records))
+    _write_csv(
+        out / "labels.csv",
+        ("id", *LABELS, *cells),
+        (
+            (
+                each["id"],
+                *(int(label in each["labels"]) for label in LABELS),
+                *(int(cell in each["cells"]) for cell in cells),
+            )
+            for each in records
+        ),
+    )
+    _write_csv(
+        out / "shortcuts.csv",
+        ("id", *shortcuts),
+        ((each["id"], *(int(each["shortcuts"][s]) for s in shortcuts)) for each in records),
+    )
+
+
+def _write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(names)
+    table.writerows(rows)
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode())

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from hirescam.simulation.canvas import mask, voxel_grid
 from hirescam.simulation.chest import simulate
-from hirescam.simulation.organs import build_organs
-from hirescam.simulation.physique import draw_physique
-from hirescam.simulation.scanner import noise, reconstruct
+from hirescam.simulation.organs import build_organs, canal, ribs, spine
+from hirescam.simulation.painting import mask, voxel_grid
+from hirescam.simulation.render import noise, reconstruct
 from hirescam.simulation.shapes import cloud, common, grown
-from hirescam.simulation.skeleton import canal, ribs, spine
-from hirescam.simulation.trunk import belly_organs, body, cavity
+from hirescam.simulation.trunk import belly_organs, body, cavity, draw_physique
 
 SEED = 2
 

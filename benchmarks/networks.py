@@ -11,7 +11,7 @@ import sys
 import torch
 from measure import hardware, in_turn, table
 
-from hirescam.experiments.chests import LABELS, PREPARATION
+from hirescam.experiments.study import LABELS, PREPARATION
 from hirescam.experiments.table1 import ENTRIES
 from hirescam.models.files import new_model
 from hirescam.training.objective import Objective

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hirescam.experiments.chests import make_chests, partition_table, recipe
+from hirescam.experiments.study import make_chests, partition_table, recipe
 from hirescam.training.train import train
 
 

@@ -4,10 +4,10 @@ from importlib import import_module
 
 import pytest
 
-from hirescam.experiments.study import Scale
+from hirescam.experiments.study import StudySize
 from hirescam.experiments.tables import as_markdown
 
-SCALE = Scale(chests=7, epochs=1, seeds=(0,), further=1)  # at least one in each split
+SCALE = StudySize(chests=7, epochs=1, seeds=(0,), further=1)  # at least one in each split
 SHOWN = {"fig5": 1, "fig8": 1, "fig9": 1, "fig12": 2}  # the rest of each is more of the same
 FIGURES = ("fig5", "fig8", "fig9", "fig10", "fig11", "fig12", "fig13", "fig14")
 

@@ -9,7 +9,7 @@ CHESTS = 7  # at least one in each split
 
 @pytest.fixture(scope="module")
 def tabled(chests, tmp_path_factory):
-    scale = table1.Scale(chests=CHESTS, epochs=1, seeds=(0,))
+    scale = table1.StudySize(chests=CHESTS, epochs=1, seeds=(0,))
     return table1.run(chests, tmp_path_factory.mktemp("table1"), scale=scale)
 
 

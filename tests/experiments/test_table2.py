@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from hirescam.experiments import shortcut, table2
-from hirescam.experiments.chests import LABELS
+from hirescam.experiments.study import LABELS
 from hirescam.experiments.tables import as_markdown, write_table
 
 CHESTS = 7  # at least one in each split
@@ -14,7 +14,7 @@ CHESTS = 7  # at least one in each split
 @pytest.fixture(scope="module")
 def tabled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table2")
-    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,), further=1)
+    scale = table2.StudySize(chests=CHESTS, epochs=1, seeds=(0,), further=1)
     return folder, table2.run(folder / "data", folder / "out", scale=scale)
 
 
@@ -38,7 +38,7 @@ def test_the_training_table_comes_from_the_reports_and_agrees_with_the_truth(tab
 def test_what_is_done_is_not_done_again(tabled):
     folder, first = tabled
     models = {path: path.stat().st_mtime_ns for path in folder.rglob("best.model")}
-    scale = table2.Scale(chests=CHESTS, epochs=1, seeds=(0,), further=1)
+    scale = table2.StudySize(chests=CHESTS, epochs=1, seeds=(0,), further=1)
     again = table2.run(folder / "data", folder / "out", scale=scale)
     assert as_markdown(again) == as_markdown(first)
     assert {path: path.stat().st_mtime_ns for path in models} == models
@@ -53,7 +53,7 @@ def test_a_table_is_written_in_three_formats(tabled, tmp_path):
 
 
 def test_the_shortcut_tells_what_the_marker_does_to_the_same_people(tmp_path):
-    scale = shortcut.Scale(
+    scale = shortcut.ShortcutSize(
         chests=CHESTS, epochs=1, trials=("two-sided, wide fields",), further=1
     )
     (row,) = shortcut.run(tmp_path / "data", tmp_path / "out", scale=scale).rows

@@ -3,7 +3,7 @@
 import pytest
 
 from hirescam.experiments import table3
-from hirescam.experiments.families import FAMILIES
+from hirescam.experiments.table3 import FAMILIES
 from hirescam.methods import Kind
 
 EXPECTED = {

@@ -3,8 +3,7 @@
 import pytest
 
 from hirescam.experiments import table6
-from hirescam.experiments.axialnets import MASK
-from hirescam.experiments.runs import DONE
+from hirescam.experiments.runs import DONE, MASK
 from hirescam.models.files import load_model
 from hirescam.training.config import TrainConfig
 from hirescam.training.run_folder import BEST
@@ -19,7 +18,7 @@ SOME = {kind: table6.PAPER[kind] for kind in (("nearest", True), ("centre", Fals
 def tabled(chests, tmp_path_factory):
     """Two of the eight rows: the others only take as long again."""
     folder = tmp_path_factory.mktemp("table6")
-    scale = table6.Scale(chests=CHESTS, epochs=1, seeds=(0,), further=1)
+    scale = table6.StudySize(chests=CHESTS, epochs=1, seeds=(0,), further=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table6, "PAPER", SOME)
         return folder, table6.run(chests, folder, scale=scale)

@@ -15,15 +15,14 @@ from matplotlib.ticker import MaxNLocator
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values, overall
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row, interval_columns
-from hirescam.experiments.axialnets import MASK, axialnet_config
-from hirescam.experiments.epochs import Epoch, epochs
-from hirescam.experiments.study import Scale, study
+from hirescam.experiments.runs import MASK, Epoch, axialnet_config, epochs
+from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.charts import COLOURS
 from hirescam.figures.output import ONE_COLUMN_MM, printed, where_drawn
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,), further=8), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,), further=8), StudySize(60, 2, (0,), further=1)
 GROUPS = ("1", "2", "3 or more")
 FEWEST = 5  # scans of a group that are worth a curve
 _MARKERS = ("o", "s", "^")
@@ -33,7 +32,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:

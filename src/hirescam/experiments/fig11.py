@@ -15,28 +15,34 @@ from matplotlib.axes import Axes
 
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns, share
-from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
-from hirescam.experiments.evidence import PLACES, POINTS, Evidence, gather, organs_for
-from hirescam.experiments.looking import METHOD_NAMES, look
-from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
-from hirescam.experiments.study import Scale, study
-from hirescam.experiments.tables import Table
-from hirescam.figures.charts import place_bar, place_legend
-from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
-from hirescam.figures.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
+from hirescam.experiments.map_figures import (
+    METHOD_NAMES,
+    PLACES,
+    POINTS,
+    PREDICTED,
+    Pair,
+    PlaceEvidence,
+    draw_places,
+    gather,
+    kinds,
+    map_scan,
+    pairs,
+    panels,
+    some_scans,
+    varied,
 )
+from hirescam.experiments.runs import MASK, AxialNet, axialnet
+from hirescam.experiments.study import StudySize, study
+from hirescam.experiments.tables import Table
+from hirescam.figures.charts import place_legend
+from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
+from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
 from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.delong import Interval
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 PAPER = 0.79
 SHOWN, ACROSS = 6, 3
 HIRESCAM = METHODS.index("hirescam")
@@ -46,7 +52,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -76,7 +82,7 @@ def run(
     return Table("fig11", "Predictions that their map gives away", rows, tuple(notes))
 
 
-def _row(seen: Evidence, kind: str, which: Bool[np.ndarray, "scan label"]) -> Row:
+def _row(seen: PlaceEvidence, kind: str, which: Bool[np.ndarray, "scan label"]) -> Row:
     row: Row = {"prediction": kind, "pairs": int(which.sum())}
     for number, method in enumerate(METHODS):
         told = which & ~np.isnan(seen.inside[:, number])
@@ -111,7 +117,7 @@ def _draw(
     net: AxialNet,
     cases: Sequence[Case],
     shown: Sequence[Pair],
-    seen: Evidence,
+    seen: PlaceEvidence,
     rows: Sequence[Row],
 ) -> None:
     down = -(-max(len(shown), 1) // ACROSS)
@@ -119,23 +125,16 @@ def _draw(
     height_mm = max(down * (panel_mm * HEIGHT_OF_WIDTH + 8.5) + 8, 60.0)
     with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=height_mm) as figure:
         left, right = figure.subfigures(1, 2, width_ratios=[0.72, 0.28], squeeze=False).flat
-        grid = left.subplots(
-            2 * down, ACROSS, gridspec_kw={"height_ratios": [1, 0.09] * down}, squeeze=False
-        )
-        for each in grid.flat:
-            each.set_axis_off()
+        grid = panels(left, down, ACROSS, bars=True)
         for number, (scan, label) in enumerate(shown):
             row, column = divmod(number, ACROSS)
             panel, bar = grid[2 * row : 2 * row + 2, column]
             name = net.model.labels[label]
-            seen_here = look(net.model, cases[scan], ("hirescam",))
-            found = seen_here.found["hirescam"]
-            at = strongest_slice(found, name)
-            here = scene(found, seen_here.organs)
-            draw_map(panel, here, found, name, at, organs=organs_for(name))
+            mapped = map_scan(net.model, cases[scan], ("hirescam",))
+            mapped.draw(panel, name)
             panel.set_title(headed(number, readable(name)))
-            note(panel, f"p = {found.probabilities[name]:.2f}")
-            place_bar(bar, dict(zip(PLACES, seen.shares[scan, HIRESCAM, label], strict=True)))
+            note(panel, f"p = {mapped.explanations['hirescam'].probabilities[name]:.2f}")
+            draw_places(bar, seen, scan, "hirescam", label)
         if shown:
             colour_bar(left, grid[:, -1], aspect=30, shrink=0.4)
             place_legend(left, PLACES)

@@ -10,25 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values
-from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
-from hirescam.experiments.evidence import organs_for
-from hirescam.experiments.looking import METHOD_NAMES, look
-from hirescam.experiments.picks import Pair, pairs
-from hirescam.experiments.study import Scale, study
+from hirescam.experiments.map_figures import METHOD_NAMES, Pair, map_scan, pairs
+from hirescam.experiments.runs import MASK, AxialNet, axialnet
+from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, printed, readable, where_drawn
-from hirescam.figures.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
-)
+from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 SHOWN, ACROSS = 18, 3
 
 
@@ -36,7 +27,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -81,13 +72,11 @@ def _draw(path: Path, net: AxialNet, cases: Sequence[Case], shown: Sequence[Pair
             axes.set_axis_off()
         halves = [grid[:, :ACROSS].ravel(), grid[:, -ACROSS:].ravel()]
         for number, (scan, label) in enumerate(shown):
-            seen = look(net.model, cases[scan])
+            mapped = map_scan(net.model, cases[scan])
             name = net.model.labels[label]
-            here = scene(seen.found["hirescam"], seen.organs)
-            at = strongest_slice(seen.found["hirescam"], name)
             for half, method in zip(halves, METHOD_NAMES, strict=True):
                 axes = half[number]
-                draw_map(axes, here, seen.found[method], name, at, organs=organs_for(name))
+                mapped.draw(axes, name, method=method)
                 axes.set_title(readable(name), fontsize=6)
                 note(axes, f"p = {net.test.probabilities[scan, label]:.2f}")
         for half, told in zip(halves, METHOD_NAMES.values(), strict=True):

@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from hirescam.evaluation.localisation import slice_table
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.axialnets import MASK, axialnet
-from hirescam.experiments.study import Scale, study
+from hirescam.experiments.runs import MASK, axialnet
+from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table, write_table
 from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 MOST_LABELS, ACROSS = 9, 3
 COLOURS = {"present": "#D55E00", "absent": "#0072B2"}  # orange and blue, as in the paper
 _FEWEST = 10  # scans of a class: below that an interval says little
@@ -32,7 +32,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:

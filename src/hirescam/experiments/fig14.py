@@ -8,6 +8,8 @@ network can learn, and fat goes with it in training only.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +18,86 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from scipy.stats import spearmanr
 
+from hirescam.atomic import atomic_write
+from hirescam.ct.files import read_volume
+from hirescam.ct.volume import Volume
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.axialnets import CLASS, MASK, AxialNet, axialnet
-from hirescam.experiments.evidence import organs_for
-from hirescam.experiments.fat import kept_fat_share, with_fat
-from hirescam.experiments.looking import METHOD_NAMES, look
-from hirescam.experiments.picks import some_scans
-from hirescam.experiments.study import Scale, Study, study
+from hirescam.experiments.map_figures import METHOD_NAMES, map_scan, panels, some_scans
+from hirescam.experiments.runs import CLASS, MASK, AxialNet, axialnet
+from hirescam.experiments.study import (
+    Study,
+    StudySize,
+    make_chests,
+    partition_table,
+    recipe,
+    study,
+    true_cases,
+)
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
-from hirescam.figures.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
-)
+from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
 from hirescam.metrics.auroc import auroc
+from hirescam.organs.body import body
+from hirescam.organs.work_grid import work_grid
+from hirescam.simulation.shortcuts import Planting
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FAT_HU = (-190, -30)
+"""Adipose tissue on CT: Yoshizumi et al., Radiology 211:283-286, 1999."""
+
+
+def with_fat(
+    plain: Study,
+    folder: Path,
+    scale: StudySize,
+    label: str,
+    strength: float,
+    *,
+    jobs: int,
+    on_progress: OnProgress,
+) -> Study:
+    """A simulated study whose people, in training, have fat that goes with `label`.
+
+    `strength` is their correlation. The test scans stay as they are: there, fat goes with
+    nothing.
+    """
+    planted = (Planting("body_fat", label, strength),)
+    make_chests(folder, scale.chests, plantings=planted, jobs=jobs, on_progress=on_progress)
+    partition_table(folder)
+    told = (
+        f"In training and validation, fat of the body wall goes with {label} (correlation "
+        f"{strength}), in the test scans with nothing; one seed. {plain.told}"
+    )
+    return replace(
+        plain,
+        told=told,
+        recipe=partial(recipe, folder, epochs=scale.epochs),
+        cases={"valid": true_cases(folder)["valid"], "test": plain.cases["test"]},
+        cache=folder / "cache",
+        runs=plain.runs.with_name(f"{folder.name}-{scale.epochs}-epochs"),
+    )
+
+
+def fat_share(scan: Volume) -> float:
+    """The share of fat in the tissue of the body, from 0 to 1; lungs are no tissue."""
+    hu = work_grid(scan).hu
+    tissue = hu[body(hu)]
+    low, high = FAT_HU
+    return float(np.mean((tissue >= low) & (tissue <= high))) if len(tissue) else np.nan
+
+
+def kept_fat_share(case: Case, folder: Path) -> float:
+    """The fat of a case's scan, measured once and kept in `folder`."""
+    path = folder / f"{case.id}.txt"
+    if not path.exists():
+        with atomic_write(path) as file:
+            file.write(repr(fat_share(read_volume(case.scan))).encode())
+    return float(path.read_text())
+
+
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 SIMULATED_LABEL, PAPER_LABEL, STRENGTH = (
     "heart_cardiomegaly",
     "great_vessel_atherosclerosis",
@@ -58,7 +117,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -94,7 +153,7 @@ def run(
 
 
 def _case(
-    data: Path, out: Path, scale: Scale, jobs: int, on_progress: OnProgress
+    data: Path, out: Path, scale: StudySize, jobs: int, on_progress: OnProgress
 ) -> tuple[Study, str]:
     """The study, and the label that fat may stand in for."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
@@ -172,18 +231,17 @@ def _draw_maps(
     patients: Mapping[str, int],
     fat: Fat,
 ) -> None:
-    grid = figure.subplots(2, 4)
+    grid = panels(figure, 2, 4)
     for row, (who, patient) in enumerate(patients.items()):
-        looks = [look(net.model, cases[patient]) for net in nets.values()]
-        at = strongest_slice(looks[-1].found["hirescam"], label)
-        here = scene(looks[0].found["hirescam"], looks[0].organs)
-        for side, (loss, seen) in enumerate(zip(nets, looks, strict=True)):
-            probability = seen.found["hirescam"].probabilities[label]
+        mapped = [map_scan(net.model, cases[patient]) for net in nets.values()]
+        at = mapped[-1].strongest_slice(label)
+        for side, (loss, seen) in enumerate(zip(nets, mapped, strict=True)):
+            probability = seen.explanations["hirescam"].probabilities[label]
             told = f"{who}, {fat[patient]:.0%} fat: {loss}, p = {probability:.2f}"
             grid[row, 2 * side].set_title(headed(2 * row + side, told))
             for place, (method, name) in enumerate(METHOD_NAMES.items()):
                 panel = grid[row, 2 * side + place]
-                draw_map(panel, here, seen.found[method], label, at, organs=organs_for(label))
+                seen.draw(panel, label, method=method, at=at)
                 note(panel, name)
     colour_bar(figure, grid[:, -1], aspect=30, shrink=0.5)
 

@@ -13,26 +13,32 @@ from jaxtyping import Bool
 
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.axialnets import MASK, AxialNet, axialnet
-from hirescam.experiments.evidence import PLACES, POINTS, Evidence, gather, organs_for
-from hirescam.experiments.looking import METHOD_NAMES, look
-from hirescam.experiments.picks import PREDICTED, Pair, kinds, pairs, some_scans, varied
-from hirescam.experiments.study import Scale, study
-from hirescam.experiments.tables import Table, write_table
-from hirescam.figures.charts import place_bar, place_legend
-from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
-from hirescam.figures.scan_panel import (
-    HEIGHT_OF_WIDTH,
-    colour_bar,
-    draw_map,
-    note,
-    scene,
-    strongest_slice,
+from hirescam.experiments.map_figures import (
+    METHOD_NAMES,
+    PLACES,
+    POINTS,
+    PREDICTED,
+    Pair,
+    PlaceEvidence,
+    draw_places,
+    gather,
+    kinds,
+    map_scan,
+    pairs,
+    panels,
+    some_scans,
+    varied,
 )
+from hirescam.experiments.runs import MASK, AxialNet, axialnet
+from hirescam.experiments.study import StudySize, study
+from hirescam.experiments.tables import Table, write_table
+from hirescam.figures.charts import place_legend
+from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
+from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 SHOWN = 3  # of each of the first two stories
 SIDE_BY_SIDE = ("gradcam", "hirescam")
 STORIES = {  # whether Grad-CAM, and HiResCAM, points where the label cannot lie
@@ -47,7 +53,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -71,7 +77,13 @@ def run(
             "story": story,
             "probability": float(probabilities[scan, label]),
             "map": method,
-            **dict(zip(PLACES, _shares(seen, scan, METHODS.index(method), label), strict=True)),
+            **dict(
+                zip(
+                    PLACES,
+                    seen.shares[scan, METHODS.index(method), label].tolist(),
+                    strict=True,
+                )
+            ),
         }
         for story, chosen in shown.items()
         for scan, label in chosen
@@ -90,7 +102,7 @@ def run(
 
 
 def _stories(
-    seen: Evidence, right: Bool[np.ndarray, "scan label"]
+    seen: PlaceEvidence, right: Bool[np.ndarray, "scan label"]
 ) -> dict[str, Bool[np.ndarray, "scan label"]]:
     elsewhere = {method: seen.elsewhere[:, row] for row, method in enumerate(METHODS)}
     told = right & ~np.isnan(seen.inside).any(axis=1)
@@ -100,7 +112,9 @@ def _stories(
     }
 
 
-def _ranked(seen: Evidence, story: str, which: Bool[np.ndarray, "scan label"]) -> list[Pair]:
+def _ranked(
+    seen: PlaceEvidence, story: str, which: Bool[np.ndarray, "scan label"]
+) -> list[Pair]:
     """The clearest first: where the maps differ most, or where both are most inside."""
     hirescam, gradcam = (
         seen.inside[:, METHODS.index(name)] for name in ("hirescam", "gradcam")
@@ -127,35 +141,23 @@ def _draw(
     net: AxialNet,
     cases: Sequence[Case],
     columns: Sequence[Sequence[Pair]],
-    seen: Evidence,
+    seen: PlaceEvidence,
 ) -> None:
     """Stories side by side, each pair of a scan and a label as two maps of the same slice."""
     rows = max(len(column) for column in columns)
     panel_mm = TWO_COLUMNS_MM / 4.35
     height_mm = rows * (panel_mm * HEIGHT_OF_WIDTH + 8.5) + 8
     with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=height_mm) as figure:
-        grid = figure.subplots(
-            2 * rows, 4, gridspec_kw={"height_ratios": [1, 0.09] * rows}, squeeze=False
-        )
-        for each in grid.flat:
-            each.set_axis_off()
+        grid = panels(figure, rows, 4, bars=True)
         for side, column in enumerate(columns):
             for row, (scan, label) in enumerate(column):
                 name = net.model.labels[label]
-                seen_here = look(net.model, cases[scan])
-                here = scene(seen_here.found["hirescam"], seen_here.organs)
-                at = strongest_slice(seen_here.found["hirescam"], name)
+                mapped = map_scan(net.model, cases[scan])
                 for place, method in enumerate(SIDE_BY_SIDE):
                     panel, bar = grid[2 * row : 2 * row + 2, 2 * side + place]
-                    found = seen_here.found[method]
-                    draw_map(panel, here, found, name, at, organs=organs_for(name))
-                    shares = _shares(seen, scan, METHODS.index(method), label)
-                    place_bar(bar, dict(zip(PLACES, shares, strict=True)))
+                    mapped.draw(panel, name, method=method)
+                    draw_places(bar, seen, scan, method, label)
                     note(panel, METHOD_NAMES[method])
                 grid[2 * row, 2 * side].set_title(headed(side * rows + row, readable(name)))
         colour_bar(figure, grid[:, 3], aspect=30, shrink=0.4)
         place_legend(figure, PLACES)
-
-
-def _shares(seen: Evidence, scan: int, method: int, label: int) -> list[float]:
-    return seen.shares[scan, method, label].tolist()

@@ -13,8 +13,8 @@ from jaxtyping import UInt8
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import reorient
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.picks import some_scans
-from hirescam.experiments.study import Scale, study
+from hirescam.experiments.map_figures import some_scans
+from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, where_drawn
 from hirescam.figures.render3d import lung_solid, solid
@@ -23,7 +23,7 @@ from hirescam.organs.steps import Mask, keep_steps
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 SHOWN = 3
 OURS = "ours: lungs by side"
 STEP_COLOUR = "#A9B8CC"
@@ -35,7 +35,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:

@@ -17,9 +17,8 @@ from hirescam.atomic import atomic_write
 from hirescam.ct.files import read_volume
 from hirescam.ct.volume import reorient
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.looking import organs_of
-from hirescam.experiments.picks import some_scans
-from hirescam.experiments.study import Scale, study
+from hirescam.experiments.map_figures import organs_of, some_scans
+from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, printed, where_drawn
 from hirescam.figures.render3d import lung_solid
@@ -28,7 +27,7 @@ from hirescam.organs.segment import segment_organs
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = Scale(500, 8, (0,)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
 METHODS = {"robust": "ours", "published": "published"}
 PAPER_FAILED = {"published": 0.04}
 SHOWN, ACROSS = 12, 6
@@ -40,7 +39,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:

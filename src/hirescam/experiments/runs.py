@@ -1,33 +1,42 @@
-"""Runs: models trained and evaluated once, and found again when an experiment is repeated."""
+"""Runs: networks trained and evaluated once, and found again when an experiment is repeated.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+On simulated chests each AxialNet first learns to classify, and goes on from there with its own
+loss, the class loss alone too; on RAD-ChestCT each is trained at once, as in the paper.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from hirescam.evaluation.localisation import chosen_thresholds, organ_values
-from hirescam.evaluation.outcomes import Outcomes, evaluate
+from hirescam.evaluation.localisation import Values, chosen_thresholds, organ_values
+from hirescam.evaluation.outcomes import Outcomes, evaluate, load_outcomes, save_outcomes
+from hirescam.evaluation.tables import share
+from hirescam.experiments.study import Study
+from hirescam.metrics.bootstrap import bootstrap
+from hirescam.metrics.delong import Interval
 from hirescam.models.files import Model, load_model
+from hirescam.training.checkpoint import load_state
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
-from hirescam.training.run_folder import BEST
+from hirescam.training.run_folder import BEST, CHECKPOINT
 from hirescam.training.train import train
 
 DONE = "done"
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class TestedModel:
     """What a trained model did on test scans; thresholds were chosen on validation scans."""
 
     test: Outcomes
     thresholds: Float[np.ndarray, "method label"]
 
     @classmethod
-    def of(cls, valid: Outcomes, test: Outcomes) -> "Judged":
+    def of(cls, valid: Outcomes, test: Outcomes) -> "TestedModel":
         """Outcomes of test scans at the thresholds of validation scans."""
         return cls(test, chosen_thresholds(valid))
 
@@ -61,3 +70,151 @@ def outcomes_of(
         for split in ("valid", "test")
     )
     return valid, test
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a network is trained for; `masks` are the keys of a recipe that make its masks.
+
+    Without a `weight`, the λ of the study.
+    """
+
+    mask_loss: str | None = None
+    weight: float | None = None
+    masks: Mapping[str, object] = field(default_factory=dict)
+
+    def run_name(self, seed: int) -> str:
+        """The name of its run."""
+        weight = [] if self.weight is None else [f"{self.weight:.3g}"]
+        masks = [key if value is True else str(value) for key, value in self.masks.items()]
+        return "-".join(
+            ["AxialNet", self.mask_loss or "class-further", *weight, *masks, str(seed)]
+        )
+
+
+CLASS, MASK = Aim(), Aim("published")
+
+
+@dataclass(frozen=True, eq=False)
+class AxialNet:
+    """A trained network, what it did on scans of either split, and the folder that keeps it."""
+
+    model: Model
+    valid: Outcomes
+    test: Outcomes
+    folder: Path
+
+
+def axialnet(
+    chests: Study,
+    aim: Aim,
+    *,
+    seed: int = 0,
+    jobs: int,
+    on_progress: OnProgress,
+) -> AxialNet:
+    """The network of this aim and seed: found if it was trained, else trained."""
+    config = axialnet_config(chests, aim, seed=seed, jobs=jobs, on_progress=on_progress)
+    folder = chests.runs / config.name
+    model = trained(config, folder, on_progress)
+    valid, test = outcomes_of(
+        model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress
+    )
+    return AxialNet(model, valid, test, folder)
+
+
+def axialnet_config(
+    chests: Study, aim: Aim, *, seed: int, jobs: int, on_progress: OnProgress
+) -> TrainConfig:
+    """How it is trained; the network that it goes on from, if any, is trained already."""
+    first = chests.runs / f"AxialNet-class-{seed}"
+    if not chests.of_paper:
+        begin = chests.recipe(name=first.name, seed=seed, mask_loss=None, workers=jobs)
+        trained(begin, first, on_progress)
+    alone = chests.of_paper and aim.mask_loss is None
+    weight = chests.mask_loss_weight if aim.weight is None else aim.weight
+    return chests.recipe(
+        **{
+            "name": first.name if alone else aim.run_name(seed),
+            "seed": seed,
+            "mask_loss": aim.mask_loss,
+            "mask_loss_weight": weight,
+            "workers": jobs,
+            **aim.masks,
+            **chests.further(first),
+        }
+    )
+
+
+SPLITS = ("valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """What a network did on validation and on test scans after so many epochs."""
+
+    number: int
+    valid: Outcomes
+    test: Outcomes
+
+
+def epochs(
+    config: TrainConfig, chests: Study, folder: Path, *, jobs: int, on_progress: OnProgress
+) -> Iterator[Epoch]:
+    """Each epoch of this training until it ends; what was done is not done again."""
+    for number in range(1, config.epochs + 1):
+        kept = {split: folder / f"epoch-{number}-{split}.npz" for split in SPLITS}
+        if not all(path.exists() for path in kept.values()):
+            train(
+                config.model_copy(update={"epochs": number}),
+                folder,
+                resume=True,
+                on_progress=on_progress,
+            )
+            model, trained = _as_it_stands(folder)
+            if trained < number:  # patience has ended
+                return
+            for split, path in kept.items():
+                outcomes = evaluate(
+                    model, chests.cases[split], chests.cache, jobs=jobs, on_progress=on_progress
+                )
+                save_outcomes(outcomes, path)
+        yield Epoch(number, *(load_outcomes(path) for path in kept.values()))
+
+
+def _as_it_stands(folder: Path) -> tuple[Model, int]:
+    """The model with its latest weights, and after how many epochs."""
+    model, state = load_model(folder / BEST), load_state(folder / CHECKPOINT)
+    model.network.load_state_dict(state["network"])
+    return model, int(state["progress"]["epoch"])
+
+
+def over_seeds(of_seeds: Sequence[TestedModel], method: str) -> Values:
+    """OrganIoU of each test scan and label, mean over the seeds."""
+    return np.mean([one.organ_values(method) for one in of_seeds], axis=0)
+
+
+def each_seed(of_seeds: Sequence[TestedModel], method: str) -> str:
+    """OrganIoU of each seed, in words."""
+    return ", ".join(f"{np.nanmean(one.organ_values(method)):.3f}" for one in of_seeds)
+
+
+def difference(one: Values, other: Values) -> Interval:
+    """How much larger the mean over scan–label pairs is in `one`; scans are drawn again."""
+    return _compared(one, other, lambda first, second: first - second)
+
+
+def relative_gain(one: Values, other: Values) -> Interval:
+    """The same as a share of the mean in `other`."""
+    return _compared(one, other, lambda first, second: first / second - 1)
+
+
+def _compared(one: Values, other: Values, how: Callable[[float, float], float]) -> Interval:
+    def found(scans: np.ndarray) -> float:
+        first, second = (
+            share(np.nansum(each[scans], axis=1), (~np.isnan(each[scans])).sum(axis=1))
+            for each in (one, other)
+        )
+        return how(first, second)
+
+    return bootstrap(found, len(one))

@@ -17,18 +17,20 @@ from jaxtyping import Float
 from hirescam.evaluation.localisation import evidence_outside
 from hirescam.evaluation.outcomes import Outcomes, evaluate
 from hirescam.evaluation.tables import Row
-from hirescam.experiments.chests import (
+from hirescam.experiments.map_figures import map_scan, panels
+from hirescam.experiments.runs import trained
+from hirescam.experiments.study import (
     NETWORK,
+    STRONG,
+    going_on,
     make_chests,
     partition_table,
     recipe,
     true_cases,
 )
-from hirescam.experiments.marker_maps import draw_marker_maps
-from hirescam.experiments.runs import trained
-from hirescam.experiments.study import STRONG, going_on
 from hirescam.experiments.tables import Table
-from hirescam.figures.output import where_drawn
+from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, where_drawn
+from hirescam.figures.scan_panel import Scene, colour_bar
 from hirescam.metrics.auroc import auroc
 from hirescam.models.files import Model
 from hirescam.simulation.shortcuts import Planting
@@ -77,7 +79,7 @@ WHO = (
 
 
 @dataclass(frozen=True)
-class Scale:
+class ShortcutSize:
     """How much is simulated and trained, and which trials."""
 
     chests: int
@@ -102,15 +104,15 @@ class Tried:
         return self.marked.logits[:, column] - self.plain.logits[:, column]
 
 
-FULL = Scale(400, 8)
-QUICK = Scale(60, 2, ("class loss", "two-sided"), further=1)
+FULL = ShortcutSize(400, 8)
+QUICK = ShortcutSize(60, 2, ("class loss", "two-sided"), further=1)
 
 
 def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: ShortcutSize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -141,7 +143,7 @@ def _tried(
     data: Path,
     cases: Mapping[str, Sequence[Case]],
     runs: Path,
-    scale: Scale,
+    scale: ShortcutSize,
     jobs: int,
     on_progress: OnProgress,
 ) -> Tried:
@@ -161,7 +163,7 @@ def _tried(
 
 
 def _model(
-    name: str, data: Path, runs: Path, scale: Scale, jobs: int, on_progress: OnProgress
+    name: str, data: Path, runs: Path, scale: ShortcutSize, jobs: int, on_progress: OnProgress
 ) -> tuple[Model, Path]:
     """The network of a trial, and its folder: it classifies first, then has its own loss."""
     trial = TRIALS[name]
@@ -240,7 +242,7 @@ def _drawn(
     return (where_drawn("shortcut", WHO),)
 
 
-def _notes(scale: Scale, test: int) -> tuple[str, ...]:
+def _notes(scale: ShortcutSize, test: int) -> tuple[str, ...]:
     return (
         f"{scale.chests} simulated chests, {test} of them for testing, one seed. Every network "
         f"learnt from the class loss for {scale.epochs} epochs, and went on for "
@@ -256,3 +258,37 @@ def _weights(trials: Sequence[str]) -> list[str]:
     return [
         f"{TRIALS[name].weight:.3g} for {name}" for name in trials if TRIALS[name].mask_loss
     ]
+
+
+_SHOWN_MM = (352.0, 352.0)  # the patient and what lies beside
+_TITLE_MM = 4.5
+
+
+def draw_marker_maps(
+    path: Path, models: Mapping[str, Model], marked: Case, plain: Case, label: str
+) -> None:
+    """PATH.pdf and PATH.png: a row for each scan, a column for each model.
+
+    Shown is the plane in which the two scans differ most. Maps alone do not judge: a network
+    can use a marker through cells that lie in the organ. So each panel tells its score too.
+    """
+    panel_mm = TWO_COLUMNS_MM / (len(models) + 0.5)
+    height_mm = 2 * (panel_mm + _TITLE_MM)
+    with printed(path, width_mm=TWO_COLUMNS_MM, height_mm=height_mm) as figure:
+        grid = panels(figure, 2, len(models))
+        for column, (name, model) in enumerate(models.items()):
+            mapped = [map_scan(model, case, ("hirescam",)) for case in (marked, plain)]
+            at = _differing_slice(*(one.scene for one in mapped))
+            titles = (headed(column, name), "without marker")
+            for panel, one, title in zip(grid[:, column], mapped, titles, strict=True):
+                one.draw(panel, label, at=at, shown_mm=_SHOWN_MM)
+                panel.set_title(f"{title}: {one.explanations['hirescam'].scores[label]:+.1f}")
+        colour_bar(figure, grid[:, -1], aspect=30, shrink=0.6)
+
+
+def _differing_slice(one: Scene, other: Scene) -> int:
+    """The slice of the map next to where two scans of a patient differ most."""
+    change = np.abs(one.stage.scan.voxels - other.stage.scan.voxels.astype(float))
+    along = one.stage.axes[0]
+    most = change.sum(axis=(1, 2)).argmax()
+    return min(range(along.cells), key=lambda at: abs(along.voxel(at) - most))

@@ -14,10 +14,15 @@ from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments import table2
-from hirescam.experiments.chests import NETWORK
-from hirescam.experiments.runs import Judged, outcomes_of, trained
-from hirescam.experiments.seeds import difference, each_seed, over_seeds
-from hirescam.experiments.study import Scale, Study, study
+from hirescam.experiments.runs import (
+    TestedModel,
+    difference,
+    each_seed,
+    outcomes_of,
+    over_seeds,
+    trained,
+)
+from hirescam.experiments.study import NETWORK, Study, StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.methods.guarantee import audit
 from hirescam.metrics.delong import Interval
@@ -33,7 +38,7 @@ _VOLUME = {"widths": (16, 32, 64), "neck": (32, 16), "hidden": (64, 48)}
 
 
 @dataclass(frozen=True)
-class Entry:
+class NetworkRow:
     """A row: a network, at the paper's size by its defaults and `small` on simulated chests.
 
     `variant` makes it what it is at either size. `start` and `small_start` are its beginnings.
@@ -47,14 +52,14 @@ class Entry:
 
 
 ENTRIES = {
-    "CTNet": Entry("CTNet", _BODY),
-    "3DConv": Entry("3DConv", _VOLUME, start="random"),
-    "BodyConv": Entry("BodyConv", {**_BODY, "strides": (2, 2, 2)}),
-    "BodyCAM": Entry("BodyCAM"),
-    "AxialNet MaxPool": Entry(variant={"pool": "max"}),
-    "AxialNet RandInitResNet": Entry(start="random", small_start="random"),
-    "AxialNet NoCustomConv": Entry(variant={"neck": ()}),
-    "AxialNet": Entry(),
+    "CTNet": NetworkRow("CTNet", _BODY),
+    "3DConv": NetworkRow("3DConv", _VOLUME, start="random"),
+    "BodyConv": NetworkRow("BodyConv", {**_BODY, "strides": (2, 2, 2)}),
+    "BodyCAM": NetworkRow("BodyCAM"),
+    "AxialNet MaxPool": NetworkRow(variant={"pool": "max"}),
+    "AxialNet RandInitResNet": NetworkRow(start="random", small_start="random"),
+    "AxialNet NoCustomConv": NetworkRow(variant={"neck": ()}),
+    "AxialNet": NetworkRow(),
 }
 PAPER = {
     "CTNet": (0.663, None, None),
@@ -72,11 +77,11 @@ FULL, QUICK = table2.FULL, table2.QUICK  # so that its trained AxialNets are fou
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class RowResult:
     """What the trainings of one row gave; no `maps` where none can be laid over organs."""
 
-    scores: list[Judged]
-    maps: list[Judged]
+    scores: list[TestedModel]
+    maps: list[TestedModel]
     verdict: str
 
 
@@ -84,7 +89,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -101,7 +106,7 @@ def run(
 
 def _result(
     name: str, chests: Study, seeds: tuple[int, ...], jobs: int, on_progress: OnProgress
-) -> Result:
+) -> RowResult:
     scores, maps, verdict = [], [], ""
     for seed in seeds:
         run_name = f"{name.replace(' ', '-')}-class-{seed}"
@@ -118,13 +123,13 @@ def _result(
             jobs=jobs,
             on_progress=on_progress,
         )
-        found = Judged.of(*judge(model, folder=folder))
+        found = TestedModel.of(*judge(model, folder=folder))
         scores.append(found)
         if ENTRIES[name].variant.get("pool") == "max":
-            found = Judged.of(*judge(mean_pooled(model), folder=folder / "mean-pooled"))
+            found = TestedModel.of(*judge(mean_pooled(model), folder=folder / "mean-pooled"))
         if ENTRIES[name].architecture != "CTNet":
             maps.append(found)
-    return Result(scores, maps, verdict)
+    return RowResult(scores, maps, verdict)
 
 
 def _changes(name: str, chests: Study) -> dict[str, object]:
@@ -157,7 +162,7 @@ def mean_pooled(model: Model) -> Model:
     return same
 
 
-def _row(name: str, result: Result) -> Row:
+def _row(name: str, result: RowResult) -> Row:
     auroc, *ious = PAPER[name]
     return {
         "network": name,
@@ -174,7 +179,7 @@ def _row(name: str, result: Result) -> Row:
     }
 
 
-def _organ_ious(maps: list[Judged]) -> Row:
+def _organ_ious(maps: list[TestedModel]) -> Row:
     columns: Row = {}
     for method in METHODS:
         name = f"{method}_organ_iou"
@@ -194,7 +199,7 @@ def _beside(name: str) -> tuple[str, ...]:
     return f"{name}_low", f"{name}_high", f"{name}_of_seeds"
 
 
-def _lead_of_axialnet(results: Mapping[str, Result]) -> str:
+def _lead_of_axialnet(results: Mapping[str, RowResult]) -> str:
     own = over_seeds(results["AxialNet"].maps, "hirescam")
     leads = (
         f"{_told(difference(own, over_seeds(other.maps, 'hirescam')))} over {name}"

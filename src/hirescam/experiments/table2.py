@@ -12,10 +12,17 @@ from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.outcomes import METHODS
 from hirescam.evaluation.tables import Row, interval_columns
-from hirescam.experiments.axialnets import CLASS, MASK, Aim, axialnet
-from hirescam.experiments.runs import Judged
-from hirescam.experiments.seeds import each_seed, over_seeds, relative_gain
-from hirescam.experiments.study import Scale, Study, study
+from hirescam.experiments.runs import (
+    CLASS,
+    MASK,
+    Aim,
+    TestedModel,
+    axialnet,
+    each_seed,
+    over_seeds,
+    relative_gain,
+)
+from hirescam.experiments.study import Study, StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress
@@ -32,24 +39,24 @@ PAPER = {
     ("class + mask loss", "hirescam"): 0.276,
 }
 
-FULL, QUICK = Scale(500, 8, (0, 1, 2)), Scale(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 8, (0, 1, 2)), StudySize(60, 2, (0,), further=1)
 
 
 def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
     """Simulate, label, segment, train and measure; what is done already is not done again."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
-    found: dict[str, list[Judged]] = {}
+    found: dict[str, list[TestedModel]] = {}
     for loss, aim in _losses(chests).items():
         for seed in scale.seeds:
             net = axialnet(chests, aim, seed=seed, jobs=jobs, on_progress=on_progress)
-            found.setdefault(loss, []).append(Judged.of(net.valid, net.test))
+            found.setdefault(loss, []).append(TestedModel.of(net.valid, net.test))
     rows = [_row(loss, method, found[loss]) for loss in found for method in METHODS[::-1]]
     return Table(
         "table2",
@@ -64,7 +71,7 @@ def _losses(chests: Study) -> dict[str, Aim]:
     return {loss: aim for loss, aim in LOSSES.items() if aim.weight != chests.mask_loss_weight}
 
 
-def _how(chests: Study, scale: Scale) -> tuple[str, ...]:
+def _how(chests: Study, scale: StudySize) -> tuple[str, ...]:
     if chests.of_paper:
         return ()
     return (
@@ -74,7 +81,7 @@ def _how(chests: Study, scale: Scale) -> tuple[str, ...]:
     )
 
 
-def _row(loss: str, method: str, of_seeds: list[Judged]) -> Row:
+def _row(loss: str, method: str, of_seeds: list[TestedModel]) -> Row:
     values = over_seeds(of_seeds, method)
     aurocs = [median_auroc(one.test, draws=200) for one in of_seeds]
     return {
@@ -87,7 +94,7 @@ def _row(loss: str, method: str, of_seeds: list[Judged]) -> Row:
     }
 
 
-def _gains(found: dict[str, list[Judged]]) -> tuple[str, ...]:
+def _gains(found: dict[str, list[TestedModel]]) -> tuple[str, ...]:
     """What the mask loss with HiResCAM gains, over either map of the class loss."""
     with_mask = over_seeds(found["class + mask loss"], "hirescam")
     return tuple(

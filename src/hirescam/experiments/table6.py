@@ -12,10 +12,8 @@ from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments import table2
-from hirescam.experiments.axialnets import MASK, Aim, axialnet
-from hirescam.experiments.runs import Judged
-from hirescam.experiments.seeds import over_seeds
-from hirescam.experiments.study import Scale, Study, study
+from hirescam.experiments.runs import MASK, Aim, TestedModel, axialnet, over_seeds
+from hirescam.experiments.study import Study, StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.regions.downsample import Downsampling
 from hirescam.training.prepared import OnProgress
@@ -39,7 +37,7 @@ def run(
     data: Path,
     out: Path,
     *,
-    scale: Scale = FULL,
+    scale: StudySize = FULL,
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
@@ -77,9 +75,9 @@ def _judged(
     seed: int,
     jobs: int,
     on_progress: OnProgress,
-) -> Judged:
+) -> TestedModel:
     net = axialnet(chests, aim(how, dilated), seed=seed, jobs=jobs, on_progress=on_progress)
-    return Judged.of(net.valid, net.test)
+    return TestedModel.of(net.valid, net.test)
 
 
 def aim(how: Downsampling, dilated: bool) -> Aim:
@@ -90,7 +88,7 @@ def aim(how: Downsampling, dilated: bool) -> Aim:
     return replace(MASK, masks=masks)
 
 
-def _row(how: Downsampling, dilated: bool, of_seeds: list[Judged]) -> Row:
+def _row(how: Downsampling, dilated: bool, of_seeds: list[TestedModel]) -> Row:
     paper = PAPER[how, dilated]
     return {
         "down-sampling": how,

@@ -1,4 +1,4 @@
-"""Painting: shapes put onto voxels with soft edges, and the tissues of a healthy chest in HU."""
+"""Painting: shapes put onto voxels with soft edges, and the tissues of a healthy chest."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from hirescam.evaluation.outcomes import Outcomes
-from hirescam.experiments.evidence import PLACES, Evidence, organs_for
-from hirescam.experiments.fat import fat_share
-from hirescam.experiments.picks import kinds, some_scans, varied
+from hirescam.experiments.fig14 import fat_share
+from hirescam.experiments.map_figures import (
+    PLACES,
+    PlaceEvidence,
+    kinds,
+    organs_for,
+    some_scans,
+    varied,
+)
 from hirescam.simulation.chest import simulate
 
 LABELS = ("lung_mass", "heart_cardiomegaly")
@@ -17,7 +23,7 @@ LABELS = ("lung_mass", "heart_cardiomegaly")
 def evidence(**raised):
     """One scan whose maps by either method have this evidence, for both labels."""
     row = np.array([raised.get(place, 0.0) for place in PLACES])
-    return Evidence(LABELS, np.tile(row, (1, 2, 2, 1)), np.full((1, len(PLACES)), 1 / 6))
+    return PlaceEvidence(LABELS, np.tile(row, (1, 2, 2, 1)), np.full((1, len(PLACES)), 1 / 6))
 
 
 def test_both_lungs_are_one_place_for_a_label_of_the_lung():

@@ -21,7 +21,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 import hirescam
 from hirescam.anatomy import LABELS
 from hirescam.ct.grid import Cells, cell_affine
-from hirescam.ct.prepare import Preparation, place
+from hirescam.ct.preparation import Preparation, place
 from hirescam.explanation import Explanation, Provenance
 from hirescam.explanation.organ_occlusion import without_organ
 from hirescam.export.dicom.objects import write_dicom

@@ -32,7 +32,7 @@ from measure import hardware, table
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from hirescam.anatomy import ORGANS
 from hirescam.cohort.ledger import read_ledgers
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks

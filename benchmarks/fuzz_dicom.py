@@ -32,7 +32,7 @@ from pydicom.uid import (
 )
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import HirescamError
 from make import volume
 from make_dicom import write_enhanced, write_series

@@ -21,7 +21,7 @@ import nibabel as nib
 import numpy as np
 from measure import growth_mib, hardware, table
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 

@@ -24,7 +24,7 @@ from measure import hardware, in_turn, ratios, resident_mib, table
 
 import hirescam
 from hirescam.ct.packed import read_packed, write_packed
-from hirescam.ct.prepare import Preparation, place, windowed
+from hirescam.ct.preparation import Preparation, place, windowed
 from hirescam.training.datasets.cases import Case
 from hirescam.training.loader import PreparedScans, loading
 from hirescam.training.prepared import Files, Grid

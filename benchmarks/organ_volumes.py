@@ -13,7 +13,7 @@ import numpy as np
 from measure import hardware, table
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.organs.segment import segment_organs
 from hirescam.simulation.chest import simulate

@@ -20,7 +20,7 @@ from skimage.measure import label, regionprops
 from skimage.morphology import remove_small_objects
 from skimage.segmentation import clear_border
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.metrics.overlap import overlap
 from hirescam.organs.label_nifti import read_label_nifti

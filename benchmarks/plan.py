@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import hirescam
 from hirescam.anatomy import LABELS
 from hirescam.ct.packed import read_packed
-from hirescam.ct.prepare import Preparation, windowed
+from hirescam.ct.preparation import Preparation, windowed
 from hirescam.ct.volume import Volume
 from hirescam.models.files import new_model
 from hirescam.organs.files import save_organs

@@ -16,7 +16,7 @@ import torch
 from measure import growth_mib, hardware, in_turn, ratios, table
 
 from hirescam.anatomy import LABELS
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.models.files import new_model
 from hirescam.training.modes import checkpointed
 from hirescam.training.objective import Objective

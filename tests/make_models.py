@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.models.files import new_model
 
 LABELS = ("lung_nodule", "heart_cabg", "lung_cyst")

@@ -1,9 +1,10 @@
 from . import methods as methods
 from .ct.dicom.read import list_series as list_series
-from .ct.files import read_volume as read_volume
-from .ct.plausible import check_plausible as check_plausible
-from .ct.prepare import Preparation as Preparation
+from .ct.preparation import Preparation as Preparation
+from .ct.reading import read_volume as read_volume
 from .ct.sandbox import read_volume_sandboxed as read_volume_sandboxed
+from .ct.validation import check_hounsfield as check_hounsfield
+from .ct.validation import check_plausible as check_plausible
 from .ct.volume import Volume as Volume
 from .ct.volume import reorient as reorient
 from .errors import GeometryError as GeometryError

@@ -5,7 +5,7 @@ import pydicom
 import pytest
 
 from hirescam.cli.main import main
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.organs.external import import_organs
 from hirescam.organs.files import read_organs
 from hirescam.simulation.chest import simulate

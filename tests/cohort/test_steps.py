@@ -16,9 +16,9 @@ from hirescam.cohort.preparing import preparing
 from hirescam.cohort.reading import Reading
 from hirescam.cohort.run import run_cohort
 from hirescam.cohort.truth import case_of, read_truth
-from hirescam.ct.files import read_volume
 from hirescam.ct.packed import read_packed
-from hirescam.ct.prepare import place
+from hirescam.ct.preparation import place
+from hirescam.ct.reading import read_volume
 from hirescam.errors import HirescamError, ReadError
 from hirescam.evaluation.outcomes import evaluate, load_outcomes
 from hirescam.models.files import load_model, save_model

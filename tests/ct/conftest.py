@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from make_dicom import PLANTED
 
 NPZ_PLACE = '{"spacing_mm": [1, 1, 1], "orientation": "SAR"}'

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from hirescam import errors
-from hirescam.ct.axes import PLANES, affine_towards, axis_codes
-from hirescam.ct.volume import Volume, reorient
+from hirescam.ct.volume import PLANES, Volume, affine_towards, axis_codes, reorient
 from make import volume
 
 

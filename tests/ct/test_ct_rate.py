@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hirescam import errors
-from hirescam.ct.ct_rate import read_ct_rate
-from hirescam.ct.files import read_volume
-from hirescam.ct.plausible import check_plausible
+from hirescam.ct.formats.ct_rate import read_ct_rate
+from hirescam.ct.reading import read_volume
+from hirescam.ct.validation import check_hounsfield
 from make import affine
 from make_dicom import PLANTED
 
@@ -72,7 +72,7 @@ def test_under_another_name_stored_numbers_are_told_by_check_plausible(tmp_path)
     path = layout(tmp_path, chest() + 8192)
     scan = read_volume(path.rename(path.with_name("scan.nii.gz")))
     with pytest.raises(errors.VoxelError, match="never rescaled, 8192 too high"):
-        check_plausible(scan)
+        check_hounsfield(scan)
 
 
 def test_what_becomes_no_scan_either_way_is_refused(tmp_path):

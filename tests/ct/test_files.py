@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from hirescam import errors
-from hirescam.ct.files import READERS, read_volume
+from hirescam.ct.reading import READERS, read_volume
 from make import affine
 
 FORMATS = [".nii", ".nii.gz", ".npz", ".nrrd", ".mha"]

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 
 from hirescam import errors
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from make import volume
 from make_dicom import PLANTED
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hirescam import errors
-from hirescam.ct.ct_rate import read_ct_rate
-from hirescam.ct.files import read_volume
-from hirescam.ct.layouts import list_scans
+from hirescam.ct.datasets import list_scans
+from hirescam.ct.formats.ct_rate import read_ct_rate
+from hirescam.ct.reading import read_volume
 
 
 def touch(root, *names):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hirescam import errors
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from make import affine
 from make_dicom import PLANTED
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hirescam import errors
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from make import volume
 from make_dicom import PLANTED
 from make_geometries import geometries

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hirescam import errors
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 
 
 def test_slices_lead_to_the_feet_rows_to_the_back_columns_to_the_left(tmp_path):

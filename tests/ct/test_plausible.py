@@ -1,11 +1,11 @@
-"""check_plausible: every real scan passes; every picture, raw or normalised array does not."""
+"""check_hounsfield: every real scan passes; every picture, raw or normalised array does not."""
 
 import numpy as np
 import pytest
 
 from hirescam import errors
-from hirescam.ct.files import read_volume
-from hirescam.ct.plausible import check_plausible, find_fault
+from hirescam.ct.reading import read_volume
+from hirescam.ct.validation import check_hounsfield, hounsfield_fault
 from hirescam.ct.volume import Volume
 from make import affine, shared_data
 
@@ -67,8 +67,8 @@ def volume_of(values, spacing=(2.0, 1.0, 1.0)):
 @pytest.mark.parametrize("name", REAL)
 def test_real_scans_pass_whole_and_clipped(name):
     scan = read_volume(shared_data("ct", name))
-    check_plausible(scan)
-    check_plausible(Volume(np.clip(scan.voxels, -1000, 1000), scan.affine))
+    check_hounsfield(scan)
+    check_hounsfield(Volume(np.clip(scan.voxels, -1000, 1000), scan.affine))
 
 
 @pytest.mark.parametrize("trap", TRAPS)
@@ -76,7 +76,7 @@ def test_a_trap_is_refused_with_its_numbers_and_what_it_could_be(trap):
     change, said = TRAPS[trap]
     values = change(chest()).astype(np.float32)
     with pytest.raises(errors.VoxelError, match="no CT in Hounsfield units") as caught:
-        check_plausible(volume_of(values))
+        check_hounsfield(volume_of(values))
     message = str(caught.value)
     assert said in message
     assert f"run from {values.min():g} to {values.max():g}" in message
@@ -86,7 +86,9 @@ def test_a_trap_is_refused_with_its_numbers_and_what_it_could_be(trap):
 @pytest.mark.parametrize("name", ["cip64/ct.nii.gz", "ts_aorta/ct.nii.gz"])
 def test_all_traps_made_of_a_real_scan_are_refused(name):
     values = read_volume(shared_data("ct", name)).voxels[::2, ::2, ::2].astype(np.float32)
-    passed = [trap for trap, (change, _) in TRAPS.items() if find_fault(change(values)) is None]
+    passed = [
+        trap for trap, (change, _) in TRAPS.items() if hounsfield_fault(change(values)) is None
+    ]
     assert passed == []
 
 
@@ -97,18 +99,18 @@ def test_an_x_ray_stretched_to_hu_is_refused(name, high):
     rays = (np.clip(scan.voxels, -1000, 2000) + 1000.0).sum(axis=1, keepdims=True)
     picture = (rays - rays.min()) / np.ptp(rays) * (high + 1000) - 1000
     with pytest.raises(errors.VoxelError, match="no CT in Hounsfield units"):
-        check_plausible(volume_of(np.repeat(picture, 8, axis=1)))
+        check_hounsfield(volume_of(np.repeat(picture, 8, axis=1)))
 
 
 def test_what_the_traps_are_made_of_passes():
-    check_plausible(volume_of(chest()))
-    check_plausible(volume_of(np.where(chest() < -1000, -3024, chest())))  # padded in HU
+    check_hounsfield(volume_of(chest()))
+    check_hounsfield(volume_of(np.where(chest() < -1000, -3024, chest())))  # padded in HU
 
 
 @pytest.mark.parametrize("spacing", [(0.02, 0.007, 0.007), (2000.0, 700.0, 700.0)])
 def test_voxels_of_no_human_size_are_refused(spacing):
     with pytest.raises(errors.GeometryError, match=r"mm apart, expected 0.05 to 20: .* in mm"):
-        check_plausible(volume_of(chest(), spacing))
+        check_hounsfield(volume_of(chest(), spacing))
 
 
 def test_a_place_beyond_any_scanner_is_refused():
@@ -116,4 +118,4 @@ def test_a_place_beyond_any_scanner_is_refused():
     with pytest.raises(
         errors.GeometryError, match=r"3.7e\+21 mm from .*, expected at most 10000"
     ):
-        check_plausible(far)
+        check_hounsfield(far)

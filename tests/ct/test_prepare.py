@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hirescam.ct.grid import onto
-from hirescam.ct.prepare import Preparation, network_input, place
+from hirescam.ct.preparation import Preparation, network_input, place
 from hirescam.ct.volume import AIR_HU, Volume, reorient
 from make import affine, volume
 

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hirescam.ct.rectangular import degrees_off, is_rectangular, rectangular
+from hirescam.ct.grid import degrees_off, is_rectangular, rectangular
 from hirescam.ct.volume import Volume
 from make import affine, volume
 from make_geometries import geometries

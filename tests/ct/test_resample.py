@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hirescam.ct.resample import (
+from hirescam.ct.grid import (
     INTERPOLATIONS,
     bspline_weights,
     cell_weights,

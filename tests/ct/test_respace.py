@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hirescam.ct.respace import respace
+from hirescam.ct.grid import respace
 from hirescam.ct.volume import Volume
 from make import volume
 from make_geometries import geometries

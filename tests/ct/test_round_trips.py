@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hirescam import errors
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from make import affine, shared_data, volume
 from make_geometries import geometries

@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.sandbox import read_volume_sandboxed
 from hirescam.errors import GeometryError, ReadError
 from make import volume
@@ -100,7 +100,7 @@ def test_the_process_dies_with_its_parent_and_leaves_nothing(tmp_path, how):
 CONFINED = """
 import os, sys, socket, subprocess
 from pathlib import Path
-from hirescam.ct.confinement import confine
+from hirescam.ct.sandbox import confine
 held = open(sys.argv[1] + "/held", "wb")
 confine(seconds=2, memory_bytes=1 << 30, parent=os.getppid())
 {}

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import hirescam
-from hirescam.ct.prepare import network_input, place
+from hirescam.ct.preparation import network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError, VoxelError
 from hirescam.explanation import Geometry, Method, explain, fingerprint

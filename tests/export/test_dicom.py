@@ -16,9 +16,9 @@ from highdicom.pm.sop import pmread
 from highdicom.seg import segread
 from highdicom.sr import srread
 
-from hirescam.ct.dicom.quiet import quiet
-from hirescam.ct.files import read_volume
+from hirescam.ct.dicom.headers import silence_pydicom
 from hirescam.ct.grid import Cells, cell_affine
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from hirescam.errors import TargetError, WriteError
 from hirescam.export.dicom.objects import write_dicom, write_organ_segmentation
@@ -405,7 +405,7 @@ def of_real_series(tmp_path_factory):
 
 def test_a_real_series_has_its_map_on_its_own_grid(of_real_series):
     scan, paths = of_real_series
-    with quiet():  # of a patient's name that is no name
+    with silence_pydicom():  # of a patient's name that is no name
         stored = pmread(paths[0]).get_volume()
     ours = TO_LPS @ scan.affine @ [*np.array(scan.shape) - 1, 1]
     ends = np.sort([(TO_LPS @ scan.affine)[:3, 3], ours[:3]], axis=0)

@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.errors import ModelError, WriteError
 from hirescam.models.files import load_model, new_model, save_model
 

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.organs.masks import ORGANS
 from hirescam.organs.robust import robust

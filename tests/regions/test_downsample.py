@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from hirescam.anatomy import ORGANS
 from hirescam.ct.grid import Cells
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.organs.masks import OrganMasks
 from hirescam.regions.downsample import halves_on_map, organs_on_map
 

@@ -5,7 +5,7 @@ import pytest
 
 from hirescam.anatomy import ORGANS
 from hirescam.ct.grid import Cells
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.errors import ReadError
 from hirescam.regions.files import (
     cached_organs_on_map,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hirescam.anatomy import LABELS
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import HirescamError, ReadError, WriteError
 from hirescam.simulation.dataset import (
     Plan,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import HirescamError, ShapeError
 from hirescam.organs.masks import OrganMasks

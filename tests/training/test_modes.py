@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from hirescam.anatomy import LABELS
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.models.files import new_model
 from hirescam.training.modes import deterministic
 
 STEPS = """
 import torch
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.models.files import new_model
 from hirescam.training.modes import deterministic
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hirescam.ct.packed import read_packed
-from hirescam.ct.prepare import place_codes
+from hirescam.ct.preparation import place_codes
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ReadError
 from hirescam.training import assemble

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hirescam.ct.packed import read_packed
-from hirescam.ct.prepare import Preparation, network_input
+from hirescam.ct.preparation import Preparation, network_input
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 from hirescam.organs.files import save_organs

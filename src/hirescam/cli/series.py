@@ -10,7 +10,7 @@ from typer import Argument
 from hirescam.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from hirescam.ct.dicom.series import Series
+    from hirescam.ct.dicom.selection import Series
 
 
 def run(

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hirescam.ct.files import read_volume
-from hirescam.ct.plausible import check_plausible
-from hirescam.ct.refusal import refusing
+from hirescam.ct.reading import read_volume
 from hirescam.ct.sandbox import read_volume_sandboxed
+from hirescam.ct.validation import as_read_error, check_hounsfield
 from hirescam.ct.volume import Volume
 
 
@@ -35,8 +34,8 @@ class Reading:
             assume_hu=self.assume_hu,
         )
         if not self.any_values:
-            with refusing(path):
-                check_plausible(volume)
+            with as_read_error(path):
+                check_hounsfield(volume)
         return volume
 
 

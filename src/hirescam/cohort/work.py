@@ -18,7 +18,7 @@ from hirescam.cohort.code import code_version
 from hirescam.cohort.failure import reason, trace
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.memory import forget_peak, peak_mib
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import as_read_error
 from hirescam.errors import ReadError, WriteError
 from hirescam.training.prepared import cached_digest, digest, digest_of
 
@@ -125,7 +125,7 @@ def work_key(step: Step, entry: Entry, out: Path, code: str) -> str:
     inputs = [path for path in (entry.path, entry.organs) if path is not None]
     digests = []
     for path in inputs:
-        with refusing(path):
+        with as_read_error(path):
             if not path.exists():
                 raise ReadError("is not there: check its path in the manifest")
             digests.append(cached_digest(path, out / "digests"))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hirescam.atomic import atomic_write
 from hirescam.ct.packed import read_packed
-from hirescam.ct.prepare import windowed
+from hirescam.ct.preparation import windowed
 from hirescam.errors import ModelError, ReadError
 from hirescam.explanation import MAPS
 from hirescam.methods.capture import capture

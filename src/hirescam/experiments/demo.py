@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float32, Int16
 
 from hirescam.atomic import claim_folder
-from hirescam.ct.prepare import Preparation, network_input, place
+from hirescam.ct.preparation import Preparation, network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.explanation import explain
 from hirescam.home import demo_model_path

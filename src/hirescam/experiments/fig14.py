@@ -19,7 +19,7 @@ from matplotlib.figure import FigureBase
 from scipy.stats import spearmanr
 
 from hirescam.atomic import atomic_write
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row

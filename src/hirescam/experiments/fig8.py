@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import reorient
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.map_figures import some_scans

@@ -14,7 +14,7 @@ import numpy as np
 
 from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import reorient
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.map_figures import organs_of, some_scans

@@ -18,7 +18,7 @@ from matplotlib.figure import FigureBase
 
 from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from hirescam.evaluation.classification import classification
 from hirescam.evaluation.outcomes import METHODS, Outcomes

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from hirescam.atomic import atomic_write
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.regions.allowed import organs_of
 from hirescam.reports.label import label_reports
 from hirescam.reports.table import Status

@@ -17,8 +17,8 @@ from torch import Tensor
 
 import hirescam
 from hirescam.ct.grid import Cells, cell_affine, onto, tiled_cells
-from hirescam.ct.plausible import check_plausible
-from hirescam.ct.prepare import network_input, place
+from hirescam.ct.preparation import network_input, place
+from hirescam.ct.validation import check_hounsfield
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError, ReadError, VoxelError
 from hirescam.explanation.organ_shares import OrganShares, organ_shares, organs_in_cells
@@ -243,7 +243,7 @@ def _check(model: Model, volume: Volume, method: str, geometry: str, any_values:
         )
     if not any_values:
         try:
-            check_plausible(volume)
+            check_hounsfield(volume)
         except ReadError as error:
             raise type(error)(f"scan: {error}") from error
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from hirescam.ct.plausible import check_plausible
+from hirescam.ct.validation import check_hounsfield
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import GeometryError, ReadError
 from hirescam.explanation.explanation import Explanation
@@ -64,7 +64,7 @@ def _of_model(explanation: Explanation) -> Iterator[InputWarning]:
 
 def _of_values(scan: Volume) -> Iterator[InputWarning]:
     try:
-        check_plausible(scan)
+        check_hounsfield(scan)
     except ReadError as error:
         yield InputWarning("values_doubted", f"The scan's values are doubted: it {error}.")
     except GeometryError as error:

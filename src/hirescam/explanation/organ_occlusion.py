@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from hirescam.ct.prepare import Preparation, network_input, place_codes
+from hirescam.ct.preparation import Preparation, network_input, place_codes
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError, TargetError
 from hirescam.explanation.explanation import Explanation

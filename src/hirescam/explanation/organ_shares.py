@@ -15,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Bool, Float, Float64
 
-from hirescam.ct.resample import Weights, resample
+from hirescam.ct.grid import Weights, resample
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import GeometryError, ShapeError
 from hirescam.organs.body import body, enclosed_air

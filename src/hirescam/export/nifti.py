@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float64
 
-from hirescam.ct.write import write_nifti
+from hirescam.ct.volume import write_nifti
 
 
 def write_map_nifti(

@@ -18,7 +18,7 @@ from safetensors.torch import save
 
 import hirescam
 from hirescam.atomic import atomic_write
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.errors import ModelError
 from hirescam.models.architectures import Arguments, build, fitted
 from hirescam.models.classifier import Classifier

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 from scipy import ndimage
 
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import as_read_error
 from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError, ReadError
 from hirescam.organs.label_nifti import read_label_nifti
@@ -43,7 +43,7 @@ def import_organs(
     """
     path, table = Path(path).absolute(), load_table(table)
     codes = np.zeros(volume.shape, np.uint8)
-    with refusing(path):
+    with as_read_error(path):
         for image, code_of in _images(path, table):
             found = _on_grid_of(volume, image, code_of)
             codes = np.maximum(codes, found)

@@ -11,7 +11,7 @@ import numpy as np
 
 from hirescam import __version__
 from hirescam.atomic import atomic_write, refuse_overwriting
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import as_read_error
 from hirescam.errors import ReadError, WriteError
 from hirescam.organs.label_nifti import read_label_nifti, write_label_nifti
 from hirescam.organs.masks import OrganMasks, Verdict
@@ -43,7 +43,7 @@ def read_organs(path: str | Path) -> OrganMasks:
     """
     path = Path(path).absolute()
     image = read_label_nifti(path)
-    with refusing(path):
+    with as_read_error(path):
         record = next((parse_json(note) for note in image.notes if note.startswith("{")), None)
         if record is None or "organs" not in record:
             raise ReadError(

@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Integer
 
 from hirescam.atomic import atomic_write
-from hirescam.ct.hounsfield import check_three_axes
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import as_read_error, check_three_axes
 from hirescam.errors import ReadError
 from hirescam.organs.labels import LabelImage, whole_numbers
 from hirescam.parsing import parse_json
@@ -27,7 +26,7 @@ def read_label_nifti(path: Path) -> LabelImage:
 
     Raises `ReadError` if they are damaged, no whole numbers, or more than one image.
     """
-    with refusing(path):
+    with as_read_error(path):
         opened = gzip.open if path.suffix.lower() == ".gz" else open
         with opened(path, "rb") as file:
             stream = cast(IOBase, file)

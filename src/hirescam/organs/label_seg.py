@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import as_read_error
 from hirescam.errors import MissingPackageError
 from hirescam.organs.labels import LabelImage
 
@@ -19,7 +19,7 @@ def read_label_seg(path: Path) -> LabelImage:
     Where segments overlap, the later one counts. Frames without any segment may be absent from
     the file, so that the image can be smaller than the scan. Needs highdicom.
     """
-    with refusing(path):
+    with as_read_error(path):
         segmentation: Any = _highdicom_seg().segread(path)
         numbers = list(segmentation.segment_numbers)
         grid = segmentation.get_volume(segment_numbers=numbers[:1])

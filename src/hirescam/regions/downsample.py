@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
-from hirescam.ct.grid import Cells
-from hirescam.ct.prepare import Preparation, place_codes
-from hirescam.ct.resample import Weights, cell_weights, nearest_weights, resample
+from hirescam.ct.grid import Cells, Weights, cell_weights, nearest_weights, resample
+from hirescam.ct.preparation import Preparation, place_codes
 from hirescam.ct.volume import Volume
 from hirescam.organs.masks import ORGANS, OrganMasks
 

@@ -18,7 +18,7 @@ import numpy as np
 from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
 from hirescam.ct.grid import Cells
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.errors import ReadError
 from hirescam.regions.downsample import OrgansOnMap
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from scipy.sparse import csr_array
 
-from hirescam.ct.resample import cell_weights, linear_weights
+from hirescam.ct.grid import cell_weights, linear_weights
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import GeometryError
 from hirescam.summary.colours import UNIT, Scale, blend, grey, window_hu

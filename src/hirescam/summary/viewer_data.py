@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int16, Shaped
 
 from hirescam.anatomy import LIES_IN
-from hirescam.ct.volume import Volume
-from hirescam.ct.write import write_nifti
+from hirescam.ct.volume import Volume, write_nifti
 from hirescam.explanation import Explanation
 from hirescam.export.nifti import write_map_nifti
 from hirescam.organs.masks import OrganMasks

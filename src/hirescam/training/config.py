@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hirescam.anatomy import LABELS
-from hirescam.ct.prepare import Preparation
+from hirescam.ct.preparation import Preparation
 from hirescam.errors import HirescamError
 from hirescam.models.architectures import ARCHITECTURES, Arguments
 from hirescam.parsing import parse_toml, read_json, read_toml

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Float32, Int8, Int16
 from torch import Tensor
 
 from hirescam.ct.packed import read_packed, side_by_side
-from hirescam.ct.prepare import Preparation, windowed
+from hirescam.ct.preparation import Preparation, windowed
 from hirescam.regions.allowed import allowed_regions
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training.datasets.cases import Anatomy, Case, possible_organs

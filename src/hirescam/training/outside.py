@@ -16,7 +16,7 @@ from jaxtyping import Bool, Int8, Int16
 from scipy import ndimage
 
 from hirescam.atomic import atomic_write
-from hirescam.ct.prepare import Preparation, place_codes
+from hirescam.ct.preparation import Preparation, place_codes
 from hirescam.ct.volume import AIR_HU, Volume
 from hirescam.organs.masks import ORGANS, OrganMasks
 from hirescam.training.datasets.cases import Anatomy, possible_organs

@@ -20,10 +20,10 @@ from jaxtyping import Bool, Int8
 
 from hirescam.anatomy import ORGANS
 from hirescam.atomic import atomic_write
-from hirescam.ct.files import read_volume
 from hirescam.ct.grid import Cells
 from hirescam.ct.packed import SUFFIX, write_packed
-from hirescam.ct.prepare import Preparation, place
+from hirescam.ct.preparation import Preparation, place
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 from hirescam.models.files import Model

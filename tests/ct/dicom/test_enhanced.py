@@ -5,7 +5,7 @@ import pytest
 from pydicom.uid import RLELossless
 
 from hirescam.ct.dicom.read import list_series
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import GeometryError, ReadError
 from make import volume
 from make_dicom import write_enhanced, zipped

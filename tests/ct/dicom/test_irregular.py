@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import GeometryError, ReadError, VoxelError
 from make import volume
 from make_dicom import moving, setting, without, write_series, zipped

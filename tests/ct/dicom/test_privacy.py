@@ -11,7 +11,7 @@ from pydicom.datadict import dictionary_VR, keyword_dict
 
 from hirescam.cli import series as command
 from hirescam.ct.dicom.headers import _KEPT
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import ReadError
 from make import volume
 from make_dicom import PLANTED, write_enhanced, write_series

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError
 from make import affine, volume

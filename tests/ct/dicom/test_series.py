@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hirescam.ct.dicom.read import list_series
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import GeometryError, ReadError
 from make import volume
 from make_dicom import PLANTED, setting, write_series, zipped

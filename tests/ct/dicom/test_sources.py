@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hirescam.ct.dicom import sources
-from hirescam.ct.files import read_volume
+from hirescam.ct.reading import read_volume
 from hirescam.errors import ReadError
 from make import volume
 from make_dicom import write_series, zipped

@@ -18,8 +18,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from hirescam.ct.dicom.codestream import is_whole
-from hirescam.ct.files import read_volume
+from hirescam.ct.dicom.pixels import is_whole
+from hirescam.ct.reading import read_volume
 from hirescam.errors import MissingPackageError, ReadError, VoxelError
 from make import volume
 from make_dicom import setting, write_series, zipped

@@ -1,13 +1,19 @@
-"""Headers: what each file says of itself, read once, up to where its pixels begin.
+"""Values: what is said of one slice, wherever its file keeps it.
 
-Only the elements named here are kept, so that nothing else can leak or fail.
+A file of one slice says everything at its top. A file of many (enhanced CT) keeps what differs
+in a group of each frame, what they share in one group, and the rest at its top.
 """
 
+import logging
+import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
+from jaxtyping import Float64
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_dataset
@@ -21,9 +27,27 @@ from pydicom.uid import (
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from hirescam.ct.dicom.sources import Source, Stream
-from hirescam.ct.limits import MOST_INFLATION
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import MOST_INFLATION, as_read_error
 from hirescam.errors import ReadError
+
+# --- Quiet: what pydicom says of a file may quote its header, and so its patient
+
+
+@contextmanager
+def silence_pydicom() -> Iterator[None]:
+    """Within, pydicom neither warns nor logs: what we need of a header is checked here."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+# --- Headers: what each file says of itself, read once, up to where its pixels begin
+# Only the elements named here are kept, so that nothing else can leak or fail.
 
 _KEPT = """
     SOPClassUID Modality ImageType StudyInstanceUID SeriesInstanceUID
@@ -90,7 +114,7 @@ def pixel_stream(header: Header) -> Stream:
 
 
 def _header(source: Source) -> Header | str:
-    with refusing(source.path), source.open() as stream:
+    with as_read_error(source.path), source.open() as stream:
         start = stream.read(_PREAMBLE_BYTES + len(_PREFIX))
         if not start.endswith(_PREFIX) or len(start) != _PREAMBLE_BYTES + len(_PREFIX):
             return "stranger" if start.strip(b"\0") else "blank"
@@ -155,3 +179,55 @@ class _Pixels:
         self.own_bytes = 12 if vr in EXPLICIT_VR_LENGTH_32 else 8
         self.length = length
         return True
+
+
+# --- Values: what is said of one slice, wherever its file keeps it
+# A file of one slice says everything at its top. A file of many (enhanced CT) keeps what
+# differs in a group of each frame, what they share in one group, and the rest at its top.
+
+_GROUPS = {
+    "FrameAcquisitionNumber": "FrameContentSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "ImagePositionPatient": "PlanePositionSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleType": "PixelValueTransformationSequence",
+}
+
+
+def frames(header: Header) -> int:
+    """How many slices a file holds."""
+    return len(header.elements.get("PerFrameFunctionalGroupsSequence") or [None])
+
+
+def value(header: Header, frame: int, keyword: str) -> object:
+    """What the frame says, else what all frames share, else what the file says; else None."""
+    elements = header.elements
+    own = elements.get("PerFrameFunctionalGroupsSequence") or []
+    shared = elements.get("SharedFunctionalGroupsSequence") or []
+    group = _GROUPS.get(keyword)
+    for place in (*own[frame : frame + 1], *shared[:1]):
+        for item in (place.get(group) or [])[:1] if group else []:
+            if keyword in item:
+                return item.get(keyword)
+    return elements.get(keyword)
+
+
+def numbers(
+    header: Header, frame: int, keyword: str, count: int
+) -> Float64[np.ndarray, "value"] | None:
+    """`count` finite numbers, or None where they are absent or anything else."""
+    found = value(header, frame, keyword)
+    try:
+        values = np.atleast_1d(np.array([] if found is None else found, dtype=float))
+    except (TypeError, ValueError):
+        return None
+    return values if values.shape == (count,) and np.isfinite(values).all() else None
+
+
+def whole(header: Header, keyword: str) -> int | None:
+    """One whole number that holds for the file, or None."""
+    values = numbers(header, 0, keyword, 1)
+    return None if values is None else int(values[0])

@@ -1,36 +1,160 @@
 """Pixels: each slice decoded and rescaled by its own header, several at a time."""
 
 import os
+import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from io import SEEK_END
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import (
     JPEG2000,
     JPEG2000Lossless,
+    JPEG2000TransferSyntaxes,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
 )
 
-from hirescam.ct.dicom.codestream import is_whole, stated_size
-from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, pixel_stream
-from hirescam.ct.dicom.padding import is_padding
-from hirescam.ct.dicom.planes import Plane
+from hirescam.ct.dicom.geometry import Plane
+from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, frames, pixel_stream, whole
 from hirescam.ct.dicom.sources import Stream
-from hirescam.ct.dicom.values import frames, whole
-from hirescam.ct.hounsfield import hounsfield
-from hirescam.ct.limits import check_inflation
-from hirescam.ct.muted import muted
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import Repairs, as_read_error, check_inflation, hounsfield
 from hirescam.ct.volume import AIR_HU
 from hirescam.errors import MissingPackageError, ReadError, VoxelError
+
+# --- Muted: decoders in C and C++ print on the terminal; what matters of it they raise as well
+
+
+@contextmanager
+def silence_native_output() -> Iterator[None]:
+    """Within, nothing that this process prints as an error reaches the terminal."""
+    terminal = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+# --- Codestream: what a compressed frame shows of itself before it is decoded
+# A decoder takes memory for the size that the frame states, not for what its DICOM header
+# does; and of a frame that was cut short some make a picture, and CharLS up to 17 s of work.
+# JPEG and JPEG-LS: ISO/IEC 10918-1 and 14495-1, frame header; JPEG 2000: 15444-1, A.5.1.
+
+_NO_SIZE = (0xC4, 0xC8, 0xCC)  # tables and reserved markers among those of frame headers
+_LONE = (0x01, *range(0xD0, 0xD9))  # markers without a segment
+_BOX = b"jp2c"
+_END = b"\xff\xd9"  # of a frame in all three
+
+
+def stated_size(frame: bytes, syntax: str) -> tuple[int, int] | None:
+    """Rows and columns; None for encodings that state none."""
+    return _READERS[syntax](frame) if syntax in _READERS else None
+
+
+def is_whole(frame: bytes, syntax: str) -> bool:
+    """Whether the frame ends as it must, but for padding; those of other encodings need not."""
+    return syntax not in _READERS or _is_boxed(frame) or frame.rstrip(b"\0").endswith(_END)
+
+
+def _is_boxed(frame: bytes) -> bool:
+    return frame[4:8] == b"jP  "
+
+
+def _jpeg(frame: bytes) -> tuple[int, int]:
+    at = 2
+    while True:
+        fill, marker = frame[at], frame[at + 1]
+        if fill != 0xFF:
+            raise ValueError
+        if marker == 0xFF or marker in _LONE:
+            at += 1 if marker == 0xFF else 2
+        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in _NO_SIZE):
+            rows, columns = struct.unpack_from(">HH", frame, at + 5)
+            return rows, columns
+        else:
+            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+
+
+def _jpeg_2000(frame: bytes) -> tuple[int, int]:
+    at = frame.index(_BOX) + len(_BOX) if _is_boxed(frame) else 0
+    if frame[at : at + 4] != b"\xff\x4f\xff\x51":
+        raise ValueError
+    right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
+    return bottom - top, right - left
+
+
+_READERS: dict[str, Callable[[bytes], tuple[int, int]]] = {
+    **dict.fromkeys(JPEGTransferSyntaxes, _jpeg),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, _jpeg),
+    **dict.fromkeys(JPEG2000TransferSyntaxes, _jpeg_2000),
+}
+
+
+# --- Padding: stored values that say "nothing was measured here", which is air
+# DICOM PS3.3, C.7.5.1.1.2: Pixel Padding Value, or all values from it to its Range Limit.
+
+_HIGHEST_AIR_HU = -800  # lung is denser than this only where it is ill; fat and water always
+
+
+def padding_range(header: Header) -> tuple[int, int] | None:
+    """Lowest and highest stored value that stands for padding."""
+    ends = [whole(header, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    stated = [_as_stored(end, header) for end in ends if end is not None]
+    return None if ends[0] is None else (min(stated), max(stated))
+
+
+def is_padding(
+    stored: Shaped[np.ndarray, "row column"], header: Header
+) -> Bool[np.ndarray, "row column"] | None:
+    """Where nothing was measured; None if the header names no padding."""
+    found = padding_range(header)
+    if found is None:
+        return None
+    low, high = found
+    return (stored >= low) & (stored <= high)
+
+
+def check_padding(planes: Iterable[Plane], repairs: Repairs) -> None:
+    """Refuse padding whose value is also that of tissue, as careless exports leave it."""
+    for plane in planes:
+        found = padding_range(plane.header)
+        if found is None:
+            continue
+        highest_hu = max(end * plane.slope + plane.intercept for end in found)
+        if highest_hu > _HIGHEST_AIR_HU:
+            repairs.make(
+                f"padding of up to {highest_hu:.0f} HU was taken for air, which also turns "
+                f"tissue of that value into air",
+                instead_of=VoxelError(
+                    f"PixelPaddingValue stands for {highest_hu:.0f} HU, which may be tissue, "
+                    f"expected less than {_HIGHEST_AIR_HU} HU: remove it from the headers"
+                ),
+            )
+            return
+
+
+def _as_stored(value: int, header: Header) -> int:
+    """The value with the sign of the pixels; it is often written without."""
+    bits = whole(header, "BitsAllocated") or 16
+    value %= 1 << bits
+    return (
+        value - (1 << bits)
+        if whole(header, "PixelRepresentation") and value >> (bits - 1)
+        else value
+    )
+
+
+# --- Pixels: each slice decoded and rescaled by its own header, several at a time
 
 Item = TypeVar("Item")
 
@@ -55,7 +179,7 @@ def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
 
     def fill(file: tuple[Header, list[int]]) -> None:
         header, indices = file
-        with refusing(header.source.path), pixel_stream(header) as stream:
+        with as_read_error(header.source.path), pixel_stream(header) as stream:
             for index in indices:
                 values = _rescaled(planes[index], stream)
                 if values.dtype == np.int16:
@@ -64,7 +188,7 @@ def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
                     fractions[index] = values
 
     by_gdcm = any(header.syntax in JPEGTransferSyntaxes for header in files)
-    with muted() if by_gdcm else nullcontext():
+    with silence_native_output() if by_gdcm else nullcontext():
         if any(header.syntax.is_encapsulated for header in files):
             _in_threads(fill, files.items())
         else:  # nothing to decode: threads would only wait for each other
@@ -91,7 +215,7 @@ def _in_threads(work: Callable[[Item], None], items: Iterable[Item]) -> None:
 def check_decoders(planes: Sequence[Plane]) -> None:
     """Refuse, before anything is decoded, what no installed package decodes."""
     for header in {plane.header.syntax: plane.header for plane in planes}.values():
-        with refusing(header.source.path):
+        with as_read_error(header.source.path):
             _decoder(header)
 
 

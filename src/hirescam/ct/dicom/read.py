@@ -1,25 +1,106 @@
 """Read: from a path to the volume of one series, step by step."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from hirescam.ct.dicom.choice import choose, listed, the_scan
-from hirescam.ct.dicom.doubled import one_each
-from hirescam.ct.dicom.doubts import check_files, check_inverted, check_left_out, record_assumed
-from hirescam.ct.dicom.headers import scan_headers
-from hirescam.ct.dicom.padding import check_padding
-from hirescam.ct.dicom.pixels import check_decoders, decoded
-from hirescam.ct.dicom.planes import planes_of
-from hirescam.ct.dicom.quiet import quiet
-from hirescam.ct.dicom.regular import regular
-from hirescam.ct.dicom.repairs import Repairs
-from hirescam.ct.dicom.resample import resampled
-from hirescam.ct.dicom.series import Series, grouped
+from hirescam.ct.dicom.geometry import (
+    AGAIN,
+    Plane,
+    one_each,
+    planes_of,
+    regular,
+    resampled,
+    stacked,
+)
+from hirescam.ct.dicom.headers import Scan, scan_headers, silence_pydicom
+from hirescam.ct.dicom.pixels import check_decoders, check_padding, decoded
+from hirescam.ct.dicom.selection import (
+    LOCALIZER,
+    Choice,
+    Series,
+    choose,
+    grouped,
+    listed,
+    the_scan,
+)
 from hirescam.ct.dicom.sources import opened
-from hirescam.ct.dicom.stack import stacked
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import Repairs, as_read_error
 from hirescam.ct.volume import Volume
+from hirescam.errors import GeometryError, ReadError, VoxelError
+
+# --- Doubts: files and headers that may not mean what they seem to
+
+
+def check_files(scan: Scan, repairs: Repairs) -> None:
+    """Blank files may be slices that were lost; files of other kinds are passed over."""
+    if not scan.headers:
+        raise ReadError(
+            f"holds {scan.strangers + scan.blank} files, none of them DICOM: give the folder "
+            f"that holds the DICOM series"
+        )
+    if scan.blank:
+        repairs.make(
+            f"{scan.blank} blank files were passed over; slices that they were are missing",
+            instead_of=ReadError(
+                f"{scan.blank} files are blank and may be slices that were lost, expected "
+                f"DICOM: fetch them again, move them out of the folder"
+            ),
+        )
+
+
+def check_left_out(choice: Choice, repairs: Repairs) -> None:
+    """Files of the chosen series that are no slices of it may have been; localizers are not."""
+    chosen = the_scan(choice)
+    left_out = sum(
+        group.slices
+        for group, _ in choice.reasons
+        if group is not chosen and group.uid == chosen.uid and group.kind != LOCALIZER
+    )
+    if left_out:
+        total = left_out + chosen.slices
+        repairs.make(
+            f"{left_out} of {total} images of the series are of another kind and were left out",
+            instead_of=GeometryError(
+                f"{left_out} of {total} images of the series are of another kind than the "
+                f"others: leave only the slices of one scan"
+            ),
+        )
+
+
+def check_inverted(planes: Sequence[Plane], repairs: Repairs) -> None:
+    """MONOCHROME1 should change the display alone, but writers differ."""
+    inverted = sum(
+        plane.header.elements.get("PhotometricInterpretation") == "MONOCHROME1"
+        for plane in planes
+    )
+    if inverted:
+        repairs.make(
+            f"{inverted} slices are displayed inverted (MONOCHROME1): their values were taken "
+            f"as they stand, as DICOM says",
+            instead_of=VoxelError(
+                f"{inverted} of {len(planes)} slices store bright as low (MONOCHROME1), which "
+                f"some writers also do to the values, expected MONOCHROME2: {AGAIN}"
+            ),
+        )
+
+
+def record_assumed(planes: Sequence[Plane], repairs: Repairs) -> None:
+    """Put on record that values were taken as HU; refuse if only some slices leave it open."""
+    assumed = sum(plane.hu_assumed for plane in planes)
+    if 0 < assumed < len(planes):
+        raise VoxelError(
+            f"{assumed} of {len(planes)} slices do not say that they are in Hounsfield units "
+            f"and the others do, so that their units may differ: {AGAIN}"
+        )
+    if assumed:
+        repairs.made.append(
+            f"{assumed} slices do not say that they are in Hounsfield units: they were taken so"
+        )
+
+
+# --- Read: from a path to the volume of one series, step by step
 
 
 def read_dicom(
@@ -35,7 +116,7 @@ def read_dicom(
     where they lie, whatever their names and numbers say, and rescaled each by its own header.
     """
     repairs = Repairs(allowed=on_bad_geometry == "repair")
-    with quiet(), opened(path) as sources:
+    with silence_pydicom(), opened(path) as sources:
         scan = scan_headers(sources)
         check_files(scan, repairs)
         choice = choose(grouped(scan.headers), series)
@@ -54,5 +135,5 @@ def read_dicom(
 def list_series(path: str | Path) -> list[Series]:
     """What a folder, zip or file holds, the scan first, and why each series is or is not it."""
     path = Path(path).absolute()
-    with refusing(path), quiet(), opened(path) as sources:
+    with as_read_error(path), silence_pydicom(), opened(path) as sources:
         return listed(choose(grouped(scan_headers(sources).headers)))

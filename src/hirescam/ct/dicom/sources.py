@@ -9,7 +9,7 @@ from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path, PurePath, PurePosixPath
 from typing import cast
 
-from hirescam.ct.limits import check_inflation
+from hirescam.ct.validation import check_inflation
 from hirescam.errors import ReadError
 
 MOST_FILES = 50_000  # forty scans of 1,200 slices

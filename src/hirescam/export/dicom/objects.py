@@ -7,7 +7,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from hirescam.atomic import atomic_write
-from hirescam.ct.dicom.quiet import quiet
+from hirescam.ct.dicom.headers import silence_pydicom
 from hirescam.ct.volume import Volume
 from hirescam.errors import TargetError, WriteError
 from hirescam.explanation import Explanation
@@ -27,7 +27,7 @@ LIKELY = 0.5
 MOST_MAPS = 5
 
 
-@quiet()
+@silence_pydicom()
 def write_dicom(
     explanation: Explanation,
     source: SourceSeries,
@@ -55,7 +55,7 @@ def write_dicom(
     return [_write(each, Path(out) / f"{name}.dcm") for name, each in made]
 
 
-@quiet()
+@silence_pydicom()
 def write_organ_segmentation(
     organs: OrganMasks, scan: Volume, source: SourceSeries, path: str | Path
 ) -> Path:

@@ -10,17 +10,12 @@ from jaxtyping import Float64
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
-from hirescam.ct.dicom.choice import choose, the_scan
-from hirescam.ct.dicom.doubled import one_each
-from hirescam.ct.dicom.headers import Header, scan_headers
+from hirescam.ct.dicom.geometry import one_each, planes_of, stacked
+from hirescam.ct.dicom.headers import Header, scan_headers, silence_pydicom
 from hirescam.ct.dicom.pixels import decoded
-from hirescam.ct.dicom.planes import planes_of
-from hirescam.ct.dicom.quiet import quiet
-from hirescam.ct.dicom.repairs import Repairs
-from hirescam.ct.dicom.series import grouped
+from hirescam.ct.dicom.selection import choose, grouped, the_scan
 from hirescam.ct.dicom.sources import opened
-from hirescam.ct.dicom.stack import stacked
-from hirescam.ct.refusal import refusing
+from hirescam.ct.validation import Repairs, as_read_error
 from hirescam.ct.volume import Volume
 from hirescam.errors import MissingPackageError, WriteError
 
@@ -61,7 +56,7 @@ def read_source(path: str | Path, *, series: str | None = None) -> SourceSeries:
             "writing DICOM needs highdicom: pip install 'hirescam[dicom]'"
         )
     path = Path(path).absolute()
-    with refusing(path), quiet(), opened(path) as sources:
+    with as_read_error(path), silence_pydicom(), opened(path) as sources:
         headers = scan_headers(sources).headers
         if not headers:
             raise WriteError(

@@ -5,8 +5,8 @@ https://teem.sourceforge.net/nrrd/format.html
 
 from pathlib import Path
 
-from hirescam.ct.hounsfield import check_three_axes
-from hirescam.ct.payload import Payload, beside, header_lines
+from hirescam.ct.formats.payload import Payload, beside, header_lines
+from hirescam.ct.validation import check_three_axes
 from hirescam.errors import GeometryError, ReadError, VoxelError
 
 # What ITK turns to LPS; any other space it takes for LPS as it is.

@@ -5,7 +5,7 @@ https://itk.org/Wiki/ITK/MetaIO/Documentation
 
 from pathlib import Path
 
-from hirescam.ct.payload import Payload, beside, header_lines
+from hirescam.ct.formats.payload import Payload, beside, header_lines
 from hirescam.errors import GeometryError, ReadError, VoxelError
 
 _DATA = "ElementDataFile"  # by definition the last field

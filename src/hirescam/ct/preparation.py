@@ -9,8 +9,8 @@ from jaxtyping import Float, Shaped
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from torch import Tensor
 
-from hirescam.ct.limits import MOST_VOXELS
-from hirescam.ct.resample import INTERPOLATIONS, in_type_of, resample
+from hirescam.ct.grid import INTERPOLATIONS, in_type_of, resample
+from hirescam.ct.validation import MOST_VOXELS
 from hirescam.ct.volume import AIR_HU, Volume, reorient
 
 _Millimetres = Annotated[float, Field(ge=0.01, le=1000)]

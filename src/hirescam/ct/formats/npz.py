@@ -11,9 +11,15 @@ from typing import cast
 import numpy as np
 from jaxtyping import Shaped
 
-from hirescam.ct.limits import check_inflation
-from hirescam.ct.npy import placed, read_array
-from hirescam.ct.sidecar import EXAMPLE, Sidecar, read_sidecar, sidecar_path
+from hirescam.ct.formats.npy import (
+    EXAMPLE,
+    Sidecar,
+    placed,
+    read_array,
+    read_sidecar,
+    sidecar_path,
+)
+from hirescam.ct.validation import check_inflation
 from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError, ReadError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from hirescam.ct.limits import check_inflation
+from hirescam.ct.validation import check_inflation
 from hirescam.errors import ReadError
 
 _CHUNK_BYTES = 1 << 20

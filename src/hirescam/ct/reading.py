@@ -7,23 +7,22 @@ from typing import Literal
 
 import numpy as np
 
-from hirescam.ct.angles import degrees_off, is_rectangular
-from hirescam.ct.ct_rate import check_not_raw
-from hirescam.ct.rectangular import rectangular
-from hirescam.ct.refusal import OR_REPAIR, refusing
-from hirescam.ct.volume import Volume
+from hirescam.ct.formats.ct_rate import check_not_raw
+from hirescam.ct.grid import rectangular
+from hirescam.ct.validation import OR_REPAIR, as_read_error
+from hirescam.ct.volume import Volume, degrees_off, is_rectangular
 from hirescam.errors import GeometryError, ReadError, UnknownFormatError, VoxelError
 
 DICOM_READER = "hirescam.ct.dicom.read:read_dicom"
 READERS = {
-    ".nii": "hirescam.ct.nifti:read_nifti",
-    ".nii.gz": "hirescam.ct.nifti:read_nifti",
-    ".npz": "hirescam.ct.npz:read_npz",
-    ".npy": "hirescam.ct.npy:read_npy",
-    ".nrrd": "hirescam.ct.itk:read_itk",
-    ".nhdr": "hirescam.ct.itk:read_itk",
-    ".mha": "hirescam.ct.itk:read_itk",
-    ".mhd": "hirescam.ct.itk:read_itk",
+    ".nii": "hirescam.ct.formats.nifti:read_nifti",
+    ".nii.gz": "hirescam.ct.formats.nifti:read_nifti",
+    ".npz": "hirescam.ct.formats.npz:read_npz",
+    ".npy": "hirescam.ct.formats.npy:read_npy",
+    ".nrrd": "hirescam.ct.formats.itk:read_itk",
+    ".nhdr": "hirescam.ct.formats.itk:read_itk",
+    ".mha": "hirescam.ct.formats.itk:read_itk",
+    ".mhd": "hirescam.ct.formats.itk:read_itk",
     ".dcm": DICOM_READER,
     ".zip": DICOM_READER,
 }
@@ -48,7 +47,7 @@ def read_volume(
     `Volume.repairs` says so. `assume_hu` takes DICOM values without a rescale for HU.
     """
     path = Path(path).absolute()  # so that "." has a name too
-    with refusing(path):
+    with as_read_error(path):
         if not path.exists():
             raise ReadError("there is no such file or folder: check the path")
         reader = _reader(path)

@@ -5,14 +5,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from hirescam.ct.hounsfield import check_three_axes, hounsfield
-from hirescam.ct.limits import announced_bytes
-from hirescam.ct.lps import affine_from_lps
-from hirescam.ct.metaimage import metaimage_payload
-from hirescam.ct.muted import muted
-from hirescam.ct.nrrd import nrrd_payload
-from hirescam.ct.payload import check_payload
-from hirescam.ct.volume import Volume
+from hirescam.ct.dicom.pixels import silence_native_output
+from hirescam.ct.formats.metaimage import metaimage_payload
+from hirescam.ct.formats.nrrd import nrrd_payload
+from hirescam.ct.formats.payload import check_payload
+from hirescam.ct.validation import announced_bytes, check_three_axes, hounsfield
+from hirescam.ct.volume import Volume, affine_from_lps
 from hirescam.errors import VoxelError
 
 _PAYLOADS = {
@@ -28,11 +26,11 @@ def read_itk(path: Path) -> Volume:
     payload = _PAYLOADS[path.suffix.lower()](path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    with muted():
+    with silence_native_output():
         reader.ReadImageInformation()
     _check(reader)
     check_payload(payload, announced=announced_bytes(reader.GetSize(), _voxel_bytes(reader)))
-    with muted():
+    with silence_native_output():
         image = reader.Execute()
     planes = [hounsfield(plane) for plane in sitk.GetArrayViewFromImage(image)]
     steps = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()

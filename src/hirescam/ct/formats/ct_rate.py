@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from hirescam.ct.hounsfield import hounsfield
-from hirescam.ct.lps import affine_from_lps
-from hirescam.ct.nifti import stored_nifti
-from hirescam.ct.nifti_place import nifti_affine
-from hirescam.ct.plausible import check_plausible, find_fault, sample
-from hirescam.ct.refusal import refusing
-from hirescam.ct.volume import Volume
+from hirescam.ct.formats.nifti import nifti_affine, stored_nifti
+from hirescam.ct.validation import (
+    as_read_error,
+    check_hounsfield,
+    hounsfield,
+    hounsfield_fault,
+    sample,
+)
+from hirescam.ct.volume import Volume, affine_from_lps
 from hirescam.errors import GeometryError, ReadError, VoxelError
 from hirescam.parsing import read_json
 
@@ -48,26 +50,26 @@ def read_ct_rate(path: str | Path, metadata: str | Path | None = None) -> Volume
     `VoxelError`, and a spacing that table and file tell differently a `GeometryError`.
     """
     path = Path(path).absolute()
-    with refusing(path):
+    with as_read_error(path):
         row = _row(path, Path(metadata) if metadata else _published_table(path))
         header, stored = stored_nifti(path)
         (slope,), (intercept,) = row["RescaleSlope"], row["RescaleIntercept"]
-        if find_fault(sample(stored)) is None:
+        if hounsfield_fault(sample(stored)) is None:
             volume = Volume(stored, nifti_affine(header)[:, [2, 1, 0, 3]])
             _check_spacing(volume, row)
         else:
             planes = [hounsfield(plane, float(slope), float(intercept)) for plane in stored]
             volume = Volume(np.stack(planes), _affine(row))
-        check_plausible(volume)
+        check_hounsfield(volume)
     return volume
 
 
 def check_not_raw(path: Path, voxels: Shaped[np.ndarray, "slice row column"]) -> None:
     """Refuse a volume of CT-RATE whose values are stored numbers, as in its first release."""
-    if CT_RATE_NAME.fullmatch(path.name) and (fault := find_fault(sample(voxels))):
+    if CT_RATE_NAME.fullmatch(path.name) and (fault := hounsfield_fault(sample(voxels))):
         raise VoxelError(
             f"is named as a volume of CT-RATE, whose first release keeps stored numbers "
-            f"({fault}): read it with hirescam.ct.ct_rate.read_ct_rate and its metadata table"
+            f"({fault}): read it with hirescam.ct.formats.ct_rate.read_ct_rate and its table"
         )
 
 
@@ -82,7 +84,7 @@ def _published_table(path: Path) -> Path:
 
 def _row(path: Path, table: Path) -> _Row:
     """What the table says of this volume, as numbers; its text is never repeated."""
-    with refusing(table):
+    with as_read_error(table):
         found = _from_json(path, table) if table.suffix == ".json" else _from_csv(path, table)
         row = {column: _numbers(found.get(column)) for column in _NUMBERS}
         wrong = [name for name, count in _NUMBERS.items() if len(row[name]) != count]

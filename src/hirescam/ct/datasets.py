@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hirescam.ct.ct_rate import CT_RATE_NAME, read_ct_rate
-from hirescam.ct.files import read_volume
-from hirescam.ct.refusal import refusing
+from hirescam.ct.formats.ct_rate import CT_RATE_NAME, read_ct_rate
+from hirescam.ct.reading import read_volume
+from hirescam.ct.validation import as_read_error
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 
@@ -43,7 +43,7 @@ def list_scans(folder: str | Path) -> tuple[ListedScan, ...]:
     """
     folder = Path(folder).absolute()
     found: dict[str, ListedScan] = {}
-    with refusing(folder):
+    with as_read_error(folder):
         paths = [path for path in folder.rglob("*") if path.is_file()]
         for path in sorted(paths, key=_is_corrected):  # the later one takes the name
             for layout in _LAYOUTS:

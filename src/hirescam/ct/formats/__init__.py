@@ -1,0 +1,1 @@
+"""Scan formats other than DICOM, one file each; `ct.reading` holds the table of them."""

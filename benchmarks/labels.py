@@ -24,9 +24,8 @@ from measure import table
 
 from hirescam.reports.default import build
 from hirescam.reports.profile import Profile, ProfileChoice
-from hirescam.reports.sarle.phrase import whole
-from hirescam.reports.sarle.rules import apply_rules
-from hirescam.reports.sarle.sentences import cleaned
+from hirescam.reports.sarle.profile import cleaned
+from hirescam.reports.sarle.rules import apply_rules, whole
 from hirescam.reports.sarle.vocabulary import read_vocabulary
 from hirescam.reports.table import Status
 from hirescam.reports.views import read_view

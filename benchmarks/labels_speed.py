@@ -29,7 +29,7 @@ TIMES = (1, 8, 64)
 PEAK = """
 import sys
 from pathlib import Path
-from hirescam.reports.batch import Source, label_file
+from hirescam.reports.label import Source, label_file
 from hirescam.reports.profile import ProfileChoice
 path = Path(sys.argv[1])
 label_file(Source(path), path.with_name("labels.csv"), ProfileChoice("sarle-2020-cxr"))

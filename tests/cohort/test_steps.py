@@ -24,7 +24,7 @@ from hirescam.evaluation.outcomes import evaluate, load_outcomes
 from hirescam.models.files import load_model, save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
-from hirescam.reports.batch import Source, label_file
+from hirescam.reports.label import Source, label_file
 from hirescam.reports.profile import ProfileChoice
 from hirescam.simulation.chest import simulate
 from hirescam.training.datasets.cases import Case

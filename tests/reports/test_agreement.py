@@ -6,7 +6,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score
 
 from hirescam.errors import HirescamError, ReadError
 from hirescam.reports.agreement import compare, compare_files, write_differences
-from hirescam.reports.labelled_files import Labels, read_labels
+from hirescam.reports.label_files import Labels, read_labels
 from hirescam.reports.table import Status
 
 TRUTH = "report,Big Mass_Label,nodule_Label,text\na,1,0,said\nb,1,1,said\nc,0,,said\nd,0,0,x\n"

@@ -7,14 +7,20 @@ import pyarrow.parquet
 import pytest
 
 from hirescam.errors import HirescamError, ReadError, WriteError
-from hirescam.reports.batch import Source, explain_one, label_file
+from hirescam.reports.explain import page
 from hirescam.reports.files import read_reports
-from hirescam.reports.label import LONGEST, label_one, label_reports
-from hirescam.reports.page import page
+from hirescam.reports.label import (
+    LONGEST,
+    Source,
+    explain_one,
+    label_file,
+    label_one,
+    label_reports,
+)
+from hirescam.reports.label_files import Counting
 from hirescam.reports.profile import ProfileChoice
 from hirescam.reports.table import Finding, Status
 from hirescam.reports.views import View, read_view, view_names
-from hirescam.reports.writing import Counting
 
 SARLE = ProfileChoice("sarle-2020")
 TEXTS = {

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from hirescam.reports.profile import ProfileChoice
 from hirescam.reports.sarle.matrix import Matrix
-from hirescam.reports.sarle.phrase import whole
-from hirescam.reports.sarle.rules import EFFECTS, apply_rules
+from hirescam.reports.sarle.rules import EFFECTS, apply_rules, whole
 from hirescam.reports.sarle.terms import TermSearch, members
 from hirescam.reports.sarle.vocabulary import read_vocabulary
 from make import shared_data

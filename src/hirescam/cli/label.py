@@ -80,9 +80,9 @@ def run(
     """Label every report of a file, or explain one."""
     with steps() as step:
         step("reading the vocabulary")
-        from hirescam.reports.batch import Source, explain_one, label_file
+        from hirescam.reports.label import Source, explain_one, label_file
+        from hirescam.reports.label_files import Counting
         from hirescam.reports.profile import ProfileChoice
-        from hirescam.reports.writing import Counting
 
         options = {"ambiguous": ambiguous, "location_checks": location_checks}
         changed = tuple((name, value) for name, value in options.items() if not value)
@@ -110,8 +110,7 @@ def show(explanation: "ReportExplanation", profile: str, html: Path | None) -> N
     """Print an explained report, and write its page where one is wanted."""
     from rich.console import Console
 
-    from hirescam.reports.explain import rendered
-    from hirescam.reports.page import write_page
+    from hirescam.reports.explain import rendered, write_page
 
     Console().print(rendered(explanation))
     if html is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hirescam.cohort.manifest import Entry
 from hirescam.errors import ReadError
-from hirescam.reports.labelled_files import read_labels
+from hirescam.reports.label_files import read_labels
 from hirescam.reports.views import read_view
 from hirescam.training.datasets.cases import Case, anatomy_of, case, sides
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.errors import HirescamError
-from hirescam.reports.labelled_files import Labels, read_labels
+from hirescam.reports.label_files import Labels, read_labels
 from hirescam.reports.table import Status
 from hirescam.reports.views import read_view
 

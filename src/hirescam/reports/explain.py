@@ -1,13 +1,18 @@
-"""Explain: a report in colour, with what was found and why, on a terminal."""
+"""Explain: a report in colour, with what was found and why, on a terminal or as a page."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
+import jinja2
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.reports.profile import Explains, LeftOut, Profile
 from hirescam.reports.table import Finding, Status, strongest
 
@@ -21,7 +26,7 @@ _LEFT_OUT = "dim strike"
 
 
 @dataclass(frozen=True)
-class Said:
+class QuotedFinding:
     """One abnormality at all the places that the same words give it."""
 
     abnormality: str
@@ -33,12 +38,12 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TextSegment:
     """Part of a report of which everywhere the same is known."""
 
     text: str
     status: Status | None
-    said: tuple[Said, ...]
+    said: tuple[QuotedFinding, ...]
     left_out: str
 
 
@@ -47,8 +52,8 @@ class ReportExplanation:
     """A report's text in stretches, and what was found in it."""
 
     report: str
-    stretches: tuple[Stretch, ...]
-    said: tuple[Said, ...]
+    stretches: tuple[TextSegment, ...]
+    said: tuple[QuotedFinding, ...]
     version: str
 
 
@@ -61,24 +66,24 @@ def explain_report(profile: Profile, report: str, text: str) -> ReportExplanatio
     )
 
 
-def _said(findings: Iterable[Finding]) -> Iterator[Said]:
+def _said(findings: Iterable[Finding]) -> Iterator[QuotedFinding]:
     places: dict[tuple[int, int, str, Status], list[Finding]] = {}
     for row in findings:
         places.setdefault((row.start, row.end, row.abnormality, row.status), []).append(row)
     for (start, end, abnormality, status), rows in sorted(places.items()):
         locations = tuple(row.location for row in rows if row.location)
-        yield Said(abnormality, locations, status, start, end, rows[0].text)
+        yield QuotedFinding(abnormality, locations, status, start, end, rows[0].text)
 
 
 def _stretches(
-    text: str, said: Sequence[Said], left_out: Sequence[LeftOut]
-) -> Iterator[Stretch]:
+    text: str, said: Sequence[QuotedFinding], left_out: Sequence[LeftOut]
+) -> Iterator[TextSegment]:
     spans = [(part.start, part.end) for part in said] + [(p.start, p.end) for p in left_out]
     edges = {0, len(text)}.union(*spans)
     for start, end in pairwise(sorted(edges)):
         here = tuple(part for part in said if part.start <= start < part.end)
         why = "; ".join(part.why for part in left_out if part.start <= start < part.end)
-        yield Stretch(text[start:end], strongest(part.status for part in here), here, why)
+        yield TextSegment(text[start:end], strongest(part.status for part in here), here, why)
 
 
 def rendered(explanation: ReportExplanation) -> Group:
@@ -98,3 +103,28 @@ def rendered(explanation: ReportExplanation) -> Group:
         + [Text("left out", _LEFT_OUT)]
     )
     return Group(text, Text(), table, legend)
+
+
+_GENERATOR = b'<meta name="generator" content="hirescam label">'
+
+
+def page(explanation: ReportExplanation, *, profile: str) -> str:
+    """The report in colour beside what was found; the page holds the report's text."""
+    return _template().render(explanation=explanation, profile=profile)
+
+
+def write_page(explanation: ReportExplanation, path: Path, *, profile: str) -> None:
+    """Write the page to a file. Raises `WriteError` if one is there that is not such a page."""
+    is_page = path.is_file() and _GENERATOR in path.read_bytes()
+    refuse_overwriting(path, ours=is_page)
+    with atomic_write(path) as file:
+        file.write(page(explanation, profile=profile).encode())
+
+
+@cache
+def _template() -> jinja2.Template:
+    source = files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8")
+    house = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return house.from_string(source)

@@ -18,7 +18,7 @@ _SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Flaw:
+class VocabularyIssue:
     """Something wrong with a row, in a sentence; only a failing example is surely an error."""
 
     kind: Kind
@@ -33,15 +33,15 @@ class Flaw:
 
 
 @dataclass(frozen=True)
-class Checked:
+class VocabularyCheck:
     """A vocabulary that was checked."""
 
     version: str
     rows: int
-    flaws: tuple[Flaw, ...]
+    flaws: tuple[VocabularyIssue, ...]
 
 
-def check_vocabulary(profile: str, folder: Path | None = None) -> Checked:
+def check_vocabulary(profile: str, folder: Path | None = None) -> VocabularyCheck:
     """Check a profile's vocabulary, with a site's folder of rows laid over it.
 
     Raises `HirescamError` for an unknown profile, or a row that cannot be read at all.
@@ -50,18 +50,18 @@ def check_vocabulary(profile: str, folder: Path | None = None) -> Checked:
     if not isinstance(ready, Checkable):
         raise HirescamError(f"profile {profile!r} has no vocabulary that can be checked")
     rows = ready.vocabulary_rows()
-    return Checked(ready.version, len(rows), tuple(flaws(rows)))
+    return VocabularyCheck(ready.version, len(rows), tuple(flaws(rows)))
 
 
-def flaws(rows: Sequence[VocabularyRow]) -> list[Flaw]:
+def flaws(rows: Sequence[VocabularyRow]) -> list[VocabularyIssue]:
     """All flaws: errors first, then by row."""
     return [*_examples(rows), *_unreachable(rows), *_misspelt(rows), *_overlapping(rows)]
 
 
-def _examples(rows: Sequence[VocabularyRow]) -> Iterator[Flaw]:
+def _examples(rows: Sequence[VocabularyRow]) -> Iterator[VocabularyIssue]:
     for row in rows:
         if set(row.given) != set(row.expected):
-            yield Flaw(
+            yield VocabularyIssue(
                 "example fails",
                 row.table,
                 row.name,
@@ -69,13 +69,13 @@ def _examples(rows: Sequence[VocabularyRow]) -> Iterator[Flaw]:
             )
 
 
-def _unreachable(rows: Sequence[VocabularyRow]) -> Iterator[Flaw]:
+def _unreachable(rows: Sequence[VocabularyRow]) -> Iterator[VocabularyIssue]:
     for row in rows:
         for reason in row.unreachable:
-            yield Flaw("unreachable", row.table, row.name, reason)
+            yield VocabularyIssue("unreachable", row.table, row.name, reason)
 
 
-def _misspelt(rows: Sequence[VocabularyRow]) -> Iterator[Flaw]:
+def _misspelt(rows: Sequence[VocabularyRow]) -> Iterator[VocabularyIssue]:
     """A word used once that looks like one used more often, of which it is no other form."""
     uses = Counter(word for row in rows for word in {*_words(row)})
     frequent = [word for word, count in uses.items() if count > 1]
@@ -85,7 +85,9 @@ def _misspelt(rows: Sequence[VocabularyRow]) -> Iterator[Flaw]:
                 continue
             near = get_close_matches(word, frequent, n=1, cutoff=_ALIKE)
             if near and sorted(near[0]) == sorted(word):
-                yield Flaw("misspelt", row.table, row.name, f"{word!r} looks like {near[0]!r}")
+                yield VocabularyIssue(
+                    "misspelt", row.table, row.name, f"{word!r} looks like {near[0]!r}"
+                )
 
 
 def _words(row: VocabularyRow) -> list[str]:
@@ -95,13 +97,13 @@ def _words(row: VocabularyRow) -> list[str]:
     return [word for word in words if len(word) >= _SHORTEST_SPELLING]
 
 
-def _overlapping(rows: Sequence[VocabularyRow]) -> Iterator[Flaw]:
+def _overlapping(rows: Sequence[VocabularyRow]) -> Iterator[VocabularyIssue]:
     """Terms of two rows; not of locations, which lie inside each other."""
     for one, other in combinations((row for row in rows if row.table != "locations"), 2):
         if one.table == other.table and (shared := sorted({*one.terms} & {*other.terms})):
             more = f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else ""
             terms = ", ".join(map(repr, shared[:_SHOWN])) + more
-            yield Flaw(
+            yield VocabularyIssue(
                 "overlapping", one.table, one.name, f"shares {terms} with {other.name!r}"
             )
 

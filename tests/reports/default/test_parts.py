@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hirescam.reports.default.phrases import Phrasebook, spell_out
-from hirescam.reports.default.sentences import split_sentences
-from hirescam.reports.default.sizes import find_sizes
-from hirescam.reports.default.words import split_words
+from hirescam.reports.default.mentions import find_sizes
+from hirescam.reports.default.phrases import Phrasebook, spell_out, split_words
+from hirescam.reports.default.text import split_sentences
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from hirescam.reports.default.labeller import DefaultProfile
-from hirescam.reports.default.reading import Reader
-from hirescam.reports.default.sections import Headings
+from hirescam.reports.default.labeller import DefaultProfile, Reader
+from hirescam.reports.default.text import Headings
 from hirescam.reports.default.vocabulary import read_vocabulary
 
 

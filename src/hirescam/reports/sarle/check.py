@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from hirescam.reports.profile import VocabularyRow
 from hirescam.reports.sarle.matrix import OTHER_ABNORMALITY, Matrix
-from hirescam.reports.sarle.phrase import whole
-from hirescam.reports.sarle.rules import Rule, apply_rules
+from hirescam.reports.sarle.rules import Rule, apply_rules, whole
 from hirescam.reports.sarle.terms import Entry, TermSearch, members
 from hirescam.reports.sarle.vocabulary import Vocabulary
 

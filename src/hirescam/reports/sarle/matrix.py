@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from hirescam.reports.sarle.sizes import larger_than_1_cm
-from hirescam.reports.sarle.terms import Span, TermSearch, members
+from hirescam.reports.sarle.terms import Span, TermSearch, larger_than_1_cm, members
 from hirescam.reports.sarle.vocabulary import Vocabulary
 
 OTHER_ABNORMALITY = "other_disease"

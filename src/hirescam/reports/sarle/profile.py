@@ -1,5 +1,7 @@
 """The labeller of 2020 as a profile: sentences, rules, term search, one matrix per report."""
 
+import re
+import string
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -7,13 +9,94 @@ from pathlib import Path
 
 from hirescam.reports.profile import LeftOut, VocabularyRow
 from hirescam.reports.sarle.check import checked_rows
-from hirescam.reports.sarle.indication import expanded
 from hirescam.reports.sarle.matrix import Matrix, Mention
-from hirescam.reports.sarle.phrase import NOWHERE, Phrase, tidied, whole
-from hirescam.reports.sarle.rules import apply_rules, removals
-from hirescam.reports.sarle.sentences import cleaned, places, sentences
+from hirescam.reports.sarle.rules import (
+    NOWHERE,
+    Phrase,
+    apply_rules,
+    joined,
+    removals,
+    spaced,
+    tidied,
+    whole,
+)
 from hirescam.reports.sarle.vocabulary import Kind, Vocabulary, read_vocabulary
 from hirescam.reports.table import Finding, Status
+
+_END = re.compile(
+    r"[.!?](?=\s|$)"
+    # a line's end, but not where text is wrapped: a long line that goes on in small letters
+    r"|\r?\n(?:(?<![^\r\n]{70}\n)(?<![^\r\n]{70}\r\n)|(?!\s*[a-z])|(?=\s*\n))"
+)
+_WORD = re.compile(r"\S+")
+_EDGE = ". "
+_PLAIN = str.maketrans(dict.fromkeys(string.punctuation.replace(".", ""), " "))
+_PLAIN[0x130] = "i"  # its small form has two characters, which would move all that follow
+
+
+def sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Start and text of each sentence, without what ends it.
+
+    A sentence ends at . ! ? before a space and at the end of its line, because the published
+    labeller is given one sentence a row; only where text is wrapped does a line go on.
+    """
+    start = 0
+    for end in _END.finditer(text):
+        yield start, text[start : end.start()]
+        start = end.end()
+    yield start, text[start:]
+
+
+def cleaned(sentence: str) -> str:
+    """Small letters, spaces for all punctuation but full stops, single spaces."""
+    return " ".join(sentence.translate(_PLAIN).lower().split()).strip(_EDGE)
+
+
+def places(sentence: str) -> Sequence[int]:
+    """Where each character of `cleaned(sentence)` stands in `sentence`."""
+    plain = sentence.translate(_PLAIN)
+    kept = " ".join(plain.split())
+    at: Sequence[int] = range(len(plain))
+    if len(kept) < len(plain):
+        words = ((word.start(), word.end()) for word in _WORD.finditer(plain))
+        at = [place for start, end in words for place in range(start, end + 1)]
+    start = len(kept) - len(kept.lstrip(_EDGE))
+    return at[start : len(kept.rstrip(_EDGE))]
+
+
+_TRIGGER = "indication"
+_NO_DIGITS = re.compile(r"\D+")
+
+
+def expanded(sentence: Phrase, vocabulary: Vocabulary) -> list[Phrase]:
+    """The sentence itself; or, if it holds an indication, the fragments that it is cut into.
+
+    Past diseases become present ones here, because the words "history of" are taken out.
+    """
+    if not vocabulary.indication_breaks or _TRIGGER not in sentence.text:
+        return [sentence]
+    parts = [sentence]
+    for mark in (*vocabulary.indication_breaks, "."):
+        parts = [part for whole in parts for part in whole.split(mark)]
+    plain = [_plain(part, vocabulary.indication_noise) for part in parts]
+    cut = [_cut(part, vocabulary.indication_cuts) for part in plain if len(part.text) > 1]
+    return [part for part in cut if part.text not in vocabulary.boilerplate]
+
+
+def _plain(part: Phrase, noise: Iterable[str]) -> Phrase:
+    """Without noise words and digits, single-spaced."""
+    for word in noise:
+        part = joined(part.split(word))
+    letters = joined(part[m.start() : m.end()] for m in _NO_DIGITS.finditer(part.text))
+    return spaced(letters.words())[1:-1]
+
+
+def _cut(part: Phrase, marks: Iterable[str]) -> Phrase:
+    """Only what stands before each of the marks."""
+    for mark in marks:
+        part = part.split(mark)[0]
+    return part
+
 
 _GAP = 2  # from the last letter of a word to the first of the next
 _REMEMBERED = 1 << 15

@@ -68,7 +68,7 @@ def contents(folder):
 
 
 class Here:
-    """An engine of no processes at all."""
+    """An executor of no processes at all."""
 
     def run(self, work, entries, *, at_once=None):
         return (work(entry) for entry in entries)

@@ -7,7 +7,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from hirescam.cli import label, label_audit, vocabulary
+from hirescam.cli.label import label, label_audit, vocabulary
 
 REPORTS = [
     ("id", "report"),
@@ -24,12 +24,12 @@ def run(tmp_path, monkeypatch):
     with (tmp_path / "reports.csv").open("w", newline="") as file:
         csv.writer(file).writerows(REPORTS)
     app = Typer(pretty_exceptions_enable=False)
-    for name, module in {
+    for name, command in {
         "label": label,
         "audit": label_audit,
         "vocabulary": vocabulary,
     }.items():
-        app.command(name)(module.run)
+        app.command(name)(command)
 
     def invoke(*arguments, code=0):
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)

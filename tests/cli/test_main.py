@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from PIL import Image
 
-from hirescam.cli.info import PACKAGES
+from hirescam.cli.models import PACKAGES
 from hirescam.export.nifti import write_map_nifti
 from hirescam.models.files import save_model
 from hirescam.simulation.chest import simulate

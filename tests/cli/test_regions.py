@@ -9,7 +9,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from hirescam.atomic import MARK
-from hirescam.cli import regions
+from hirescam.cli import train
 from hirescam.regions.files import read_organs_on_map
 from make_cases import small_config, write_cases
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 def test_regions_of_every_scan_and_previews_of_some(folder):
     out = folder / "regions"
     app = Typer()
-    app.command()(regions.run)
+    app.command()(train.regions)
     arguments = [str(folder / "recipe.json"), "--out", str(out), "--previews", "1"]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert (done.exit_code, done.output) == (0, f"{out}\n")

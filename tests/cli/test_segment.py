@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from typer import Typer
 
-from hirescam.cli import segment
-from hirescam.cli.jobs import list_jobs
+from hirescam.cli import scans
+from hirescam.cli.scans import list_jobs
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError
 from hirescam.organs.files import read_organs, save_organs
@@ -39,7 +39,7 @@ def run(tmp_path, monkeypatch, capsys):
     """Runs the command in an empty folder; gives what it prints, raises its refusals."""
     monkeypatch.chdir(tmp_path)
     app = Typer()
-    app.command()(segment.run)
+    app.command()(scans.segment)
 
     def type_in(*arguments):
         app([str(argument) for argument in arguments], standalone_mode=False)
@@ -49,7 +49,7 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_the_choices_are_those_of_the_library():
-    assert [method.value for method in segment.Method] == list(METHODS)
+    assert [method.value for method in scans.SegmentMethod] == list(METHODS)
 
 
 def test_one_scan_gives_a_label_file_and_its_numbers(run, tmp_path):

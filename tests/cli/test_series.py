@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hirescam.cli.series import run
+from hirescam.cli.scans import series
 from hirescam.errors import ReadError
 from make import volume
 from make_dicom import PLANTED, setting, write_series
@@ -20,7 +20,7 @@ def study(tmp_path):
 
 
 def test_the_scan_comes_first_with_its_size_spacing_and_reason(study, capsys):
-    run(study, as_json=False)
+    series(study, as_json=False)
     first, uid, *others = capsys.readouterr().out.splitlines()
     assert first.startswith("scan ORIGINAL")
     assert "5 × 4 × 5" in first
@@ -30,7 +30,7 @@ def test_the_scan_comes_first_with_its_size_spacing_and_reason(study, capsys):
 
 
 def test_json_says_the_same(study, capsys):
-    run(study, as_json=True)
+    series(study, as_json=True)
     out = capsys.readouterr().out
     found = json.loads(out)
     assert [(one["uid"], one["chosen"]) for one in found] == [("1.2.2", True), ("1.2.1", False)]
@@ -39,4 +39,4 @@ def test_json_says_the_same(study, capsys):
 
 def test_a_folder_without_series_is_refused(tmp_path):
     with pytest.raises(ReadError, match="holds no files"):
-        run(tmp_path, as_json=False)
+        series(tmp_path, as_json=False)

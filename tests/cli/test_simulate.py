@@ -10,7 +10,7 @@ from hirescam.cli import simulate
 from hirescam.errors import HirescamError
 
 app = Typer()
-app.command()(simulate.run)
+app.command()(simulate.simulate)
 
 
 def run(*arguments):

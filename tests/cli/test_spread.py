@@ -7,7 +7,7 @@ import pytest
 from typer import Argument, Option, Typer
 from typer.testing import CliRunner
 
-from hirescam.cli.spread import spread
+from hirescam.cli.options import spread
 
 
 @dataclass(frozen=True)

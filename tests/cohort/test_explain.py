@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from hirescam.anatomy import ORGANS
-from hirescam.cohort.explaining import explaining
 from hirescam.cohort.manifest import read_manifest, with_organs
 from hirescam.cohort.run import run_cohort
+from hirescam.cohort.steps import explaining
 from hirescam.errors import TargetError
 from hirescam.models.files import save_model
 from hirescam.organs.files import save_organs

@@ -10,8 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hirescam.atomic import LOCK, MARK
-from hirescam.cohort.attempt import Status
-from hirescam.cohort.ledger import read_ledgers
+from hirescam.cohort.ledger import Status, read_ledgers
 from hirescam.cohort.manifest import read_manifest
 from hirescam.cohort.run import run_cohort
 from make_cohort import Here, Obeying, contents, write_cohort
@@ -21,7 +20,7 @@ RUN = """
 import sys
 from pathlib import Path
 from hirescam.cohort.manifest import read_manifest
-from hirescam.cohort.processes import Processes
+from hirescam.cohort.executor import Processes
 from hirescam.cohort.run import run_cohort
 from make_cohort import Obeying
 

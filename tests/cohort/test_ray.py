@@ -98,8 +98,8 @@ def test_a_cluster_that_loses_a_node_ends_with_the_same_bytes(tmp_path):
                 kill(second)
 
         step = Obeying(tmp_path, seconds=0.1)
-        engine = RayCluster(address)
-        tally = run_cohort(step, entries, tmp_path / "out", engine, on_progress=lose_a_node)
+        executor = RayCluster(address)
+        tally = run_cohort(step, entries, tmp_path / "out", executor, on_progress=lose_a_node)
     assert (tally.done, tally.failed, tally.killed) == (SCANS, 0, 0)
     run_cohort(Obeying(tmp_path), entries, tmp_path / "here", Here())
     assert contents(tmp_path / "out/cases") == contents(tmp_path / "here/cases")

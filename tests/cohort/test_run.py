@@ -9,13 +9,11 @@ import time
 
 import pytest
 
-from hirescam.cohort.attempt import Status
-from hirescam.cohort.claim import claimed
-from hirescam.cohort.ledger import open_ledger, read_ledgers
-from hirescam.cohort.manifest import Entry, read_manifest
-from hirescam.cohort.processes import Processes
+from hirescam.cohort.executor import Processes
+from hirescam.cohort.ledger import Status, open_ledger, read_ledgers
+from hirescam.cohort.manifest import Entry, Shard, parse_shard, read_manifest
 from hirescam.cohort.run import Which, run_cohort
-from hirescam.cohort.shard import Shard, parse_shard
+from hirescam.cohort.settings_lock import locked_settings
 from hirescam.errors import HirescamError, ReadError, WriteError
 from make_cohort import Here, Obeying, contents, write_cohort
 
@@ -181,7 +179,7 @@ def test_a_full_disk_is_told_of_each_scan_and_stops_no_other(tmp_path):
 def test_results_of_other_code_are_refused_overwritten_or_kept(cohort, monkeypatch):
     entries, out, step = cohort
     run_cohort(step, entries, out, Here())
-    for module in ("claim", "run", "work"):
+    for module in ("settings_lock", "run", "work"):
         monkeypatch.setattr(f"hirescam.cohort.{module}.code_version", lambda: "other")
     with pytest.raises(WriteError, match="keep-older"):
         run_cohort(step, entries, out, Here())
@@ -259,14 +257,14 @@ def test_a_refused_run_leaves_the_settings_as_they_were(cohort):
         pytest.raises(WriteError, match="another run is at work"),
     ):
         run_cohort(step, entries, out, Here())
-    with claimed(out, step), pytest.raises(WriteError, match="another run is at work"):
+    with locked_settings(out, step), pytest.raises(WriteError, match="another run is at work"):
         run_cohort(other, entries, out, Here(), overwrite=True)
     assert (out / "cohort.json").read_bytes() == before
 
 
 def test_shards_with_the_same_settings_work_at_once(cohort):
     entries, out, step = cohort
-    with claimed(out, step):
+    with locked_settings(out, step):
         assert run_cohort(step, entries, out, Here(), which=Which(Shard(1, 2))).done == 2
 
 

@@ -7,15 +7,14 @@ from dataclasses import replace
 import nibabel as nib
 import numpy as np
 import pytest
+from hirescam.reports.batch import Source, label_file
 
 from hirescam.anatomy import LABELS, ORGANS
-from hirescam.cohort.evaluating import evaluating, write_page
+from hirescam.cohort.evaluating import case_of, evaluating, read_truth, write_page
 from hirescam.cohort.ledger import read_ledgers
 from hirescam.cohort.manifest import Entry, read_manifest, with_organs
-from hirescam.cohort.preparing import preparing
-from hirescam.cohort.reading import Reading
 from hirescam.cohort.run import run_cohort
-from hirescam.cohort.truth import case_of, read_truth
+from hirescam.cohort.steps import Reading, preparing
 from hirescam.ct.packed import read_packed
 from hirescam.ct.preparation import place
 from hirescam.ct.reading import read_volume
@@ -24,7 +23,6 @@ from hirescam.evaluation.outcomes import evaluate, load_outcomes
 from hirescam.models.files import load_model, save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
-from hirescam.reports.label import Source, label_file
 from hirescam.reports.profile import ProfileChoice
 from hirescam.simulation.chest import simulate
 from hirescam.training.datasets.cases import Case

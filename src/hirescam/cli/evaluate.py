@@ -1,4 +1,4 @@
-"""Measure a trained model on scans whose truth is known: scores, and where it looks."""
+"""Commands evaluate and evidence: how good the scores are, and where the model looks."""
 
 import json
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from hirescam.cli.cohorts import PANEL, How, run_over, tell
-from hirescam.cli.options import JsonOption, OverwriteOption, SetOption
+from hirescam.cli.cohort_options import PANEL, CohortOptions, run_over, tell
+from hirescam.cli.options import JsonOption, OverwriteOption, SetOption, spread
 from hirescam.cli.progress import counter
-from hirescam.cli.spread import spread
 from hirescam.errors import ReadError
 
 if TYPE_CHECKING:
     from hirescam.cohort.run import Tally
     from hirescam.metrics.organ_iou import Definition as OrganIoU
     from hirescam.training.config import TrainConfig
+
 
 VALID = "valid"
 
@@ -59,7 +59,7 @@ class Many:
 
 
 @spread
-def run(
+def evaluate(
     training: Annotated[Path, Argument(help="folder of `hirescam train`")],
     out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("evaluated"),
     split: Annotated[Split, Option(help="scans to measure on")] = Split.valid,
@@ -71,9 +71,9 @@ def run(
     as_json: JsonOption = False,
     *,
     many: Many,
-    how: How,
+    cohort_options: CohortOptions,
 ) -> None:
-    """Evaluate a run's best model; on test scans with thresholds chosen on validation scans."""
+    """Measure a trained model on scans whose truth is known: scores, and where it looks."""
     from hirescam.training.config import TrainConfig, parse_changes
 
     stated = training / "config.json"
@@ -85,7 +85,7 @@ def run(
         folder = evaluate_run(measured, out, overwrite=overwrite)
         print(_summary(folder) if as_json else folder / "evaluation.html")
     else:
-        tally, page = evaluate_cohort(measured, many, out, how, overwrite=overwrite)
+        tally, page = evaluate_cohort(measured, many, out, cohort_options, overwrite=overwrite)
         tell(tally, out, as_json=as_json, page=str(page))
 
 
@@ -139,7 +139,7 @@ def evaluate_run(run: Measured, out: Path, *, overwrite: bool) -> Path:
 
 
 def evaluate_cohort(
-    run: Measured, many: Many, out: Path, how: How, *, overwrite: bool
+    run: Measured, many: Many, out: Path, cohort_options: CohortOptions, *, overwrite: bool
 ) -> "tuple[Tally, Path]":
     """Measure on scans that a manifest names, each kept; the counts, and the page of all."""
     from hirescam.cohort.evaluating import evaluating, needed, write_page
@@ -153,10 +153,10 @@ def evaluate_cohort(
         many.cache or out / "cache",
         downsampling=run.config.downsampling,
         definition=run.definition,
-        threads=how.threads,
+        threads=cohort_options.threads,
     )
     entries = needed(read_manifest(many.cohort), run.split)
-    tally = run_over(step, entries, out, how, overwrite=overwrite)
+    tally = run_over(step, entries, out, cohort_options, overwrite=overwrite)
     title = f"{run.config.name}, {many.cohort.name}"
     return tally, write_page(entries, run.split, out, title=title)
 
@@ -165,3 +165,25 @@ def _summary(folder: Path) -> str:
     """What was measured, without its tables, as JSON."""
     summary = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     return json.dumps({name: summary[name] for name in summary if name != "tables"})
+
+
+def evidence(
+    explained: Annotated[
+        Path, Argument(help="folder of `hirescam explain --cohort`, or of several summaries")
+    ],
+    out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("evidence"),
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell where a model looks in many explained scans, and which labels may be shortcuts."""
+    with counter() as show:
+        from hirescam.evaluation.evidence import read_evidence
+        from hirescam.figures.evidence_page import write_evidence
+
+        evidence = read_evidence(explained, on_progress=show)
+        folder = write_evidence(evidence, out, overwrite=overwrite)
+    if as_json:
+        summary = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
+        print(json.dumps({name: summary[name] for name in summary if name != "tables"}))
+    else:
+        print(folder / "evidence.html")

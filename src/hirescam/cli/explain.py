@@ -1,23 +1,225 @@
-"""Explain a model's scores on one scan, or on each of a cohort: pages, pictures and maps."""
+"""Commands explain and view: explain one scan or a cohort, and look at the result."""
 
 import json
+import webbrowser
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
-from hirescam.cli.cohorts import PANEL, How, tell
-from hirescam.cli.explain_cohort import explain_cohort
-from hirescam.cli.explain_options import Extras, Making, OneScan
-from hirescam.cli.explain_scan import explain_scan
-from hirescam.cli.options import JsonOption, OverwriteOption
-from hirescam.cli.reading import AnyValuesOption, Leniency, SeriesOption, reading
-from hirescam.cli.spread import spread
+from hirescam.cli.cohort_options import PANEL, CohortOptions, run_over, tell
+from hirescam.cli.options import (
+    AnyValuesOption,
+    JsonOption,
+    OverwriteOption,
+    ReadOptions,
+    SeriesOption,
+    organs_of,
+    reading,
+    spread,
+)
+from hirescam.cli.progress import steps
 from hirescam.home import demo_model_path
+
+if TYPE_CHECKING:
+    from hirescam.cohort.run import Tally
+    from hirescam.cohort.steps import Reading
+    from hirescam.explanation import OrganOcclusion
+
+
+class Method(StrEnum):
+    """CohortOptions maps are made."""
+
+    hirescam = "hirescam"
+    gradcam = "gradcam"
+
+
+class Geometry(StrEnum):
+    """Where a map's cells lie in the patient."""
+
+    receptive_field = "receptive-field"
+    published = "published"
+
+
+class Precision(StrEnum):
+    """Number format of a network's features."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """Which maps are made, and cohort_options."""
+
+    label: Annotated[
+        list[str] | None, Option(help="write only this label (repeatable); all by default")
+    ] = None
+    method: Annotated[Method, Option(help="how maps are made")] = Method.hirescam
+    geometry: Annotated[
+        Geometry, Option(help="where a map's cells lie: true centres, or as published")
+    ] = Geometry.receptive_field
+    precision: Annotated[Precision, Option(help="of the features; maps are fp32")] = (
+        Precision.fp32
+    )
+    compile: Annotated[
+        bool, Option("--compile", help="compile the network first; needs a C++ compiler")
+    ] = False
+    device: Annotated[str, Option(help="cpu, cuda, cuda:1 …")] = "cpu"
+
+
+@dataclass(frozen=True)
+class ExtraOutputs:
+    """What is made of each scan beside scores and maps."""
+
+    on_scan: Annotated[
+        bool, Option("--on-scan", help="also write each map on the scan's own grid")
+    ] = False
+    organs: Annotated[
+        str,
+        Option(help="organs to name places by: auto finds them, none does without, or a NIfTI"),
+    ] = "auto"
+    hide: Annotated[
+        list[str] | None,
+        Option(
+            "--occlude-organ",
+            "--hide-organ",
+            help="fill this organ with its surroundings, to check the maps (repeatable)",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class OneScan:
+    """What only one scan can come with, or become."""
+
+    report: Annotated[
+        Path | None,
+        Option(help="text of this scan's report; its words about each label are quoted"),
+    ] = None
+    dicom: Annotated[
+        bool,
+        Option("--dicom", help="also write DICOM objects, which name the patient, into dicom/"),
+    ] = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """The page of a scan, and what there is to say of it on the command line."""
+
+    page: Path
+    probabilities: dict[str, float]
+    hidden: "tuple[OrganOcclusion, ...]"
+
+    def __str__(self) -> str:
+        checks = (
+            f"{label}: {each.sentence(label)}"
+            for each in self.hidden
+            for label in self.probabilities
+        )
+        return "\n".join([str(self.page), *checks])
+
+
+def explain_scan(
+    scan: Path,
+    model: Path,
+    out: Path,
+    *,
+    series: str | None,
+    reading: "Reading",
+    map_options: MapOptions,
+    extra_outputs: ExtraOutputs,
+    one: OneScan,
+    overwrite: bool,
+) -> Written:
+    """Read, explain and write; what can be refused without a network is refused first."""
+    with steps() as step:
+        step("reading the scan")
+        import hirescam
+        from hirescam.explanation import occlude_organ
+        from hirescam.export.dicom.source import read_source
+        from hirescam.summary.report_quotes import read_report, report_words
+
+        report = None if one.report is None else read_report(one.report)
+        source = read_source(scan, series=series) if one.dicom else None
+        volume = reading.read(scan, series)
+        step("reading the model")
+        fast = hirescam.accelerate(
+            hirescam.load_model(model),
+            precision=map_options.precision.value,
+            compile=map_options.compile,
+            device=map_options.device,
+        )
+        step("explaining")
+        found = hirescam.explain(
+            fast,
+            volume,
+            method=map_options.method.value,
+            geometry=map_options.geometry.value,
+            any_values=True,  # `reading` has checked them
+        )
+        step("finding organs")
+        organs = organs_of(volume, extra_outputs.organs)
+        hidden = tuple(
+            occlude_organ(fast, found, organs, name) for name in extra_outputs.hide or ()
+        )
+        step("writing the summary")
+        folder = hirescam.write_summary(
+            found,
+            out,
+            labels=map_options.label,
+            on_scan=extra_outputs.on_scan,
+            organs=organs,
+            occlusions=hidden,
+            dicom=source,
+            words=None if report is None else report_words(report, found.labels),
+            overwrite=overwrite,
+        )
+    chosen = {label: found.probabilities[label] for label in map_options.label or found.labels}
+    return Written(folder / "report.html", chosen, hidden)
+
+
+def explain_cohort(
+    cohort: Path,
+    model: Path,
+    out: Path,
+    *,
+    reading: "Reading",
+    map_options: MapOptions,
+    extra_outputs: ExtraOutputs,
+    pages: bool,
+    cohort_options: CohortOptions,
+    overwrite: bool,
+) -> "Tally":
+    """Explain what is missing or failed; organs are found, or taken from a folder of masks."""
+    from hirescam.cohort.manifest import read_manifest, with_organs
+    from hirescam.cohort.steps import explaining
+
+    step = explaining(
+        model,
+        reading=reading,
+        method=map_options.method.value,
+        geometry=map_options.geometry.value,
+        precision=map_options.precision.value,
+        compile=map_options.compile,
+        device=map_options.device,
+        threads=cohort_options.threads,
+        labels=tuple(map_options.label) if map_options.label else None,
+        on_scan=extra_outputs.on_scan,
+        organs=extra_outputs.organs != "none",
+        hidden=tuple(extra_outputs.hide or ()),
+        pages=pages,
+    )
+    entries = read_manifest(cohort)
+    if extra_outputs.organs not in ("auto", "none"):
+        entries = with_organs(entries, Path(extra_outputs.organs))
+    return run_over(step, entries, out, cohort_options, overwrite=overwrite)
 
 
 @spread
-def run(
+def explain(
     scan: Annotated[
         Path | None,
         Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY or RAD-ChestCT NPZ"),
@@ -27,11 +229,11 @@ def run(
     ] = None,
     out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("explained"),
     *,
-    making: Making,
+    map_options: MapOptions,
     series: SeriesOption = None,
-    leniency: Leniency,
+    read_options: ReadOptions,
     any_values: AnyValuesOption = False,
-    extras: Extras,
+    extra_outputs: ExtraOutputs,
     one: OneScan,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -46,9 +248,9 @@ def run(
         bool,
         Option("--pages", help="write a page for each scan, too", rich_help_panel=PANEL),
     ] = False,
-    how: How,
+    cohort_options: CohortOptions,
 ) -> None:
-    """Read one scan, run one model, write one folder; or so for each scan of a cohort."""
+    """Explain a model's scores on one scan or on each of a cohort: pages, pictures, maps."""
     if (scan is None) == (cohort is None):
         raise BadParameter("give either a scan, or many with --cohort")
     if cohort is not None and (series or one != OneScan()):
@@ -56,7 +258,7 @@ def run(
             "--series, --report and --dicom are of one scan; a column series of the manifest "
             "names that of each"
         )
-    model, reader = model or demo_model_path(), reading(leniency, any_values=any_values)
+    model, reader = model or demo_model_path(), reading(read_options, any_values=any_values)
     if scan is not None:
         written = explain_scan(
             scan,
@@ -64,8 +266,8 @@ def run(
             out,
             series=series,
             reading=reader,
-            making=making,
-            extras=extras,
+            map_options=map_options,
+            extra_outputs=extra_outputs,
             one=one,
             overwrite=overwrite,
         )
@@ -77,10 +279,34 @@ def run(
             model,
             out,
             reading=reader,
-            making=making,
-            extras=extras,
+            map_options=map_options,
+            extra_outputs=extra_outputs,
             pages=pages,
-            how=how,
+            cohort_options=cohort_options,
             overwrite=overwrite,
         )
         tell(tally, out, as_json=as_json)
+
+
+def view(
+    folder: Annotated[
+        Path, Argument(help="folder of `hirescam explain`, or a folder of such folders")
+    ] = Path("explained"),
+    beside: Annotated[
+        Path | None, Option(help="the same scans as another model explains them, to compare")
+    ] = None,
+    port: Annotated[
+        int, Option(help="port of 127.0.0.1; 0 takes a free one", min=0, max=65535)
+    ] = 0,
+    browser: Annotated[bool, Option(help="open the page in the default browser")] = True,
+) -> None:
+    """Look at explained scans in a browser: planes, maps, findings; all on this machine."""
+    from hirescam.viewer.cases import read_cases
+    from hirescam.viewer.server import serve
+
+    def ready(address: str) -> None:
+        print(f"{address}\nCtrl-C ends it.", flush=True)
+        if browser:
+            webbrowser.open(address)
+
+    serve(read_cases(folder), read_cases(beside) if beside else (), port=port, on_ready=ready)

@@ -1,22 +1,25 @@
-"""Find abnormalities, their places and the words that say so in radiology reports."""
+"""Commands label, label-audit and vocabulary: labels of reports, and how they agree."""
 
 import json
 from dataclasses import asdict
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
 from typer import Argument, Option
 
 from hirescam.cli.options import JobsOption, JsonOption
 from hirescam.cli.progress import steps
 
 if TYPE_CHECKING:
+    from hirescam.reports.agreement import Agreement, Interval
     from hirescam.reports.explain import ReportExplanation
 
 
 class Uncertain(StrEnum):
-    """How a table counts what a report is not sure of."""
+    """CohortOptions a table counts what a report is not sure of."""
 
     present = "present"
     absent = "absent"
@@ -25,7 +28,7 @@ class Uncertain(StrEnum):
 
 
 class Unmentioned(StrEnum):
-    """How a table counts what a report does not name."""
+    """CohortOptions a table counts what a report does not name."""
 
     absent = "absent"
     blank = "blank"
@@ -34,7 +37,7 @@ class Unmentioned(StrEnum):
 CELLS = {"present": 1, "absent": 0, "-1": -1, "blank": None}
 
 
-def run(
+def label(
     reports: Annotated[
         Path, Argument(help=".csv, .jsonl or .parquet of reports, or a folder of .txt")
     ],
@@ -77,7 +80,7 @@ def run(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Label every report of a file, or explain one."""
+    """Find abnormalities, their places and the words that say so in radiology reports."""
     with steps() as step:
         step("reading the vocabulary")
         from hirescam.reports.label import Source, explain_one, label_file
@@ -116,3 +119,104 @@ def show(explanation: "ReportExplanation", profile: str, html: Path | None) -> N
     if html is not None:
         write_page(explanation, html, profile=profile)
         print(html)
+
+
+class AuditUncertain(StrEnum):
+    """CohortOptions uncertain labels count."""
+
+    present = "present"
+    absent = "absent"
+
+
+def label_audit(
+    first: Annotated[Path, Argument(help="labels, the manual ones where there are any")],
+    second: Annotated[Path, Argument(help="labels to compare with them")],
+    view: Annotated[
+        str | None,
+        Option(help="read rows of findings as the labels of this view: ct_rate, 80 …"),
+    ] = None,
+    places: Annotated[
+        bool, Option("--places", help="compare each abnormality at each location")
+    ] = False,
+    uncertain: Annotated[
+        AuditUncertain, Option(help="how uncertain counts")
+    ] = AuditUncertain.present,
+    least: Annotated[
+        int, Option(help="macro is over labels that the first gives this often", min=1)
+    ] = 10,
+    differences: Annotated[
+        Path | None,
+        Option(help="also write every report and label on which they differ, as CSV"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two files of labels: manual ones and ours, or those of two vocabularies."""
+    from hirescam.reports.agreement import compare_files, write_differences
+
+    found = compare_files(
+        first, second, view=view, places=places, uncertain=uncertain.value, least=least
+    )
+    if differences is not None:
+        write_differences(found, differences)
+    print(json.dumps(asdict(found)) if as_json else described(found))
+
+
+def described(found: "Agreement") -> str:
+    """The comparison as lines of text."""
+    each = [
+        f"{row.label:<36} {row.both:6d} {row.only_first:6d} {row.only_second:6d}  "
+        f"{_with_range(row.f_score)}  {row.kappa:5.3f}"
+        for row in found.labels
+        if row.both or row.only_first or row.only_second
+    ]
+    first, second = found.made_by
+    return "\n".join(
+        [
+            f"first: {first}; second: {second}; {found.reports} reports",
+            f"{'label':<36} {'both':>6} {'first':>6} {'second':>6}  {'F (95 %)':<19}  kappa",
+            *each,
+            f"{'micro':<57}  {_with_range(found.micro)}",
+            f"{f'macro over {found.macro_labels} labels':<57}  {_with_range(found.macro)}",
+            f"{len(found.differing)} labels differ",
+        ]
+    )
+
+
+def _with_range(interval: "Interval") -> str:
+    if isnan(interval.value):
+        return "undefined"
+    return f"{interval.value:.3f} {interval.low:.3f}–{interval.high:.3f}"
+
+
+class Action(StrEnum):
+    """What to do with a vocabulary."""
+
+    check = "check"
+
+
+def vocabulary(
+    action: Annotated[
+        Action, Argument(help="check: name every flaw; exit 1 if an example fails")
+    ],
+    folder: Annotated[
+        Path | None, Argument(help="folder of TOML rows of your own, laid over ours")
+    ] = None,
+    profile: Annotated[str, Option(help="default, sarle-2020 or sarle-2020-cxr")] = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Check a labeller's tables: failing examples, terms that never match, overlaps."""
+    from hirescam.reports.lint import check_vocabulary
+
+    checked = check_vocabulary(profile, folder)
+    if as_json:
+        print(
+            json.dumps(
+                {"vocabulary": checked.version, "flaws": [asdict(f) for f in checked.flaws]}
+            )
+        )
+    else:
+        for flaw in checked.flaws:
+            print(f"{flaw.kind}: {flaw.table} {flaw.row!r}: {flaw.sentence}")
+        print(f"{checked.rows} rows, {len(checked.flaws)} flaws, vocabulary {checked.version}")
+    if any(flaw.is_error for flaw in checked.flaws):
+        raise typer.Exit(1)

@@ -10,24 +10,25 @@ import typer
 from hirescam.errors import HirescamError
 
 COMMANDS = {
-    "explain": "hirescam.cli.explain",
-    "audit": "hirescam.cli.audit",
-    "series": "hirescam.cli.series",
-    "segment": "hirescam.cli.segment",
-    "label": "hirescam.cli.label",
-    "label-audit": "hirescam.cli.label_audit",
-    "vocabulary": "hirescam.cli.vocabulary",
-    "regions": "hirescam.cli.regions",
-    "simulate": "hirescam.cli.simulate",
-    "prepare": "hirescam.cli.prepare",
-    "train": "hirescam.cli.train",
-    "evaluate": "hirescam.cli.evaluate",
-    "evidence": "hirescam.cli.evidence",
-    "experiments": "hirescam.cli.experiments",
-    "view": "hirescam.cli.view",
-    "info": "hirescam.cli.info",
-    "demo": "hirescam.cli.demo",
+    "explain": "explain:explain",
+    "audit": "models:audit_network",
+    "series": "scans:series",
+    "segment": "scans:segment",
+    "label": "label:label",
+    "label-audit": "label:label_audit",
+    "vocabulary": "label:vocabulary",
+    "regions": "train:regions",
+    "simulate": "simulate:simulate",
+    "prepare": "train:prepare",
+    "train": "train:train_model",
+    "evaluate": "evaluate:evaluate",
+    "evidence": "evaluate:evidence",
+    "experiments": "simulate:experiments",
+    "view": "explain:view",
+    "info": "models:info",
+    "demo": "simulate:demo",
 }
+"""Each command's function; its docstring is the help text."""
 
 app = typer.Typer(
     name="hirescam",
@@ -36,9 +37,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for name, module in COMMANDS.items():
-    command = import_module(module)
-    app.command(name, help=command.__doc__)(command.run)
+for name, where in COMMANDS.items():
+    module, _, function = where.partition(":")
+    command = getattr(import_module(f"hirescam.cli.{module}"), function)
+    app.command(name, help=command.__doc__)(command)
 
 
 def _tell_version(asked: bool) -> bool:

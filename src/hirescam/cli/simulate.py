@@ -1,14 +1,15 @@
-"""Simulate a data set: chest CT scans with reports, labels, masks and splits."""
+"""Commands simulate, demo and experiments: chests with known truth, and what they show."""
 
 import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from hirescam.cli.options import JobsOption, JsonOption
 from hirescam.cli.progress import counter
+from hirescam.experiments.registry import EXPERIMENTS
 
 
 class Size(StrEnum):
@@ -20,13 +21,13 @@ class Size(StrEnum):
 
 
 class Format(StrEnum):
-    """How scans are kept."""
+    """CohortOptions scans are kept."""
 
     nifti = "nifti"
     npz = "npz"
 
 
-def run(
+def simulate(
     n: Annotated[int, Option("--n", "-n", help="how many chests", min=1)] = 100,
     out: Annotated[Path, Option("--out", "-o", help="folder of the data set")] = Path("data"),
     size: Annotated[
@@ -55,7 +56,7 @@ def run(
     ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate what is missing in the folder, and name the folder."""
+    """Simulate a data set: chest CT scans with reports, labels, masks and splits."""
     with counter() as show:
         from hirescam.simulation.dataset import SIZES, Plan, make_dataset, parse_shares
         from hirescam.simulation.shortcuts import parse_planting
@@ -73,3 +74,77 @@ def run(
         )
         folder = make_dataset(out, plan, jobs=jobs, on_progress=show)
     print(json.dumps({"folder": str(folder), "chests": n}) if as_json else folder)
+
+
+LEARNT = 0.65
+
+
+def demo(
+    out: Annotated[
+        Path, Option("--out", "-o", help="folder for the model and the reports")
+    ] = Path("demo"),
+    training: Annotated[int, Option(help="chests to train on", min=1)] = 600,
+    held_out: Annotated[int, Option(help="chests to measure on", min=1)] = 80,
+    epochs: Annotated[int, Option(help="times that each chest is seen", min=1)] = 7,
+    seed: Annotated[int, Option(help="number of the first chest")] = 0,
+) -> None:
+    """Simulate chests, train a small AxialNet on them, and explain held-out ones."""
+    with counter() as show:
+        from hirescam.experiments.demo import run_demo
+
+        demo = run_demo(
+            out,
+            training=training,
+            held_out=held_out,
+            epochs=epochs,
+            seed=seed,
+            on_progress=show,
+        )
+    print(f"AUROC on {held_out} simulated chests that the model has not seen:")
+    for label, value in demo.aurocs.items():
+        print(
+            f"  {label:<34} {value:.2f}  {'' if value >= LEARNT else 'hardly learnt'}".rstrip()
+        )
+    print(f"model   {demo.model}")
+    for report in demo.reports:
+        print(f"report  {report}")
+
+
+Name = StrEnum("Name", list(EXPERIMENTS))  # type: ignore[misc]  # mypy wants the names spelt
+
+
+def experiments(
+    name: Annotated[
+        Name,
+        Argument(help="; ".join(f"{name}: {about}" for name, about in EXPERIMENTS.items())),
+    ],
+    data: Annotated[
+        Path | None,
+        Option(help="of RAD-ChestCT, simulated chests or photographs; OUT/data by default"),
+    ] = None,
+    out: Annotated[Path, Option("--out", "-o", help="folder of runs and tables")] = Path(
+        "experiments"
+    ),
+    quick: Annotated[
+        bool, Option("--quick", help="few chests, few epochs: shows the way, not the result")
+    ] = False,
+    jobs: JobsOption = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """Repeat an experiment of the paper, or of ours, by one command: data, training, table."""
+    with counter() as show:
+        from hirescam.atomic import claim_folder
+        from hirescam.experiments.registry import experiment
+        from hirescam.experiments.tables import as_markdown, write_table
+
+        claim_folder(out, "experiments")
+        chosen = experiment(name.value)
+        table = chosen.run(
+            data or out / "data",
+            out,
+            scale=chosen.quick if quick else chosen.full,
+            jobs=jobs,
+            on_progress=show,
+        )
+        write_table(table, out)
+    print(json.dumps(list(table.rows)) if as_json else as_markdown(table))

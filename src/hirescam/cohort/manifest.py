@@ -1,4 +1,4 @@
-"""Manifest: the scans of a cohort, one row each, in CSV, JSON lines or Parquet."""
+"""Manifest: the scans of a cohort, and the shard of them that one of many machines works on."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hirescam.errors import ReadError
+from hirescam.errors import HirescamError, ReadError
 from hirescam.reports.files import read_rows
 from hirescam.training.datasets.cases import scans_in
 
@@ -103,3 +103,34 @@ def _check_doubled(entries: tuple[Entry, ...], name: str) -> None:
 def _folded(id: str) -> str:
     """What file systems of Windows and macOS make of a name."""
     return unicodedata.normalize("NFC", id.rstrip(" .")).casefold()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` of `of`, counted from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    @property
+    def suffix(self) -> str:
+        """What tells its files from those of other shards: nothing if it is the whole."""
+        return f"-{self.number}-of-{self.of}" if self.of > 1 else ""
+
+    def pick(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Its scans, spread over the whole cohort."""
+        return entries[self.number - 1 :: self.of]
+
+
+WHOLE = Shard()
+
+
+def parse_shard(text: str) -> Shard:
+    """A shard from i/n, as on the command line."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    shard = Shard(*map(int, found.groups())) if found else Shard(0)
+    if not 1 <= shard.number <= shard.of:
+        raise HirescamError(
+            f"cannot read the shard {text!r}: write i/n with i from 1 to n, such as 3/64"
+        )
+    return shard

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from hirescam.cohort.attempt import Attempt, Status
-from hirescam.cohort.engine import started
+from hirescam.cohort.executor import started
+from hirescam.cohort.ledger import Attempt, Status
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.work import now
 from hirescam.errors import HirescamError, MissingPackageError
@@ -28,7 +28,7 @@ _HANDED_OUT_PER_CORE = 2
 
 @dataclass(frozen=True)
 class RayCluster:
-    """An engine of all machines of the cluster at `address`, so many threads for each scan."""
+    """An executor on all machines of the cluster at `address`, with so many threads a scan."""
 
     address: str = "auto"
     threads: int = 1

@@ -8,15 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from hirescam.atomic import finish_replacement
-from hirescam.cohort.attempt import Attempt, Status
-from hirescam.cohort.claim import claimed
-from hirescam.cohort.code import code_version
-from hirescam.cohort.engine import Engine
-from hirescam.cohort.ledger import open_ledger, read_ledgers
-from hirescam.cohort.manifest import Entry
-from hirescam.cohort.shard import WHOLE, Shard
-from hirescam.cohort.table import write_table
-from hirescam.cohort.work import Step, Work, is_whole, result_folder, work_key
+from hirescam.cohort.executor import Executor
+from hirescam.cohort.ledger import Attempt, Status, open_ledger, read_ledgers, write_table
+from hirescam.cohort.manifest import WHOLE, Entry, Shard
+from hirescam.cohort.settings_lock import locked_settings
+from hirescam.cohort.work import Step, Work, code_version, is_whole, result_folder, work_key
 from hirescam.errors import ReadError, WriteError
 
 _LOOKING = 16
@@ -61,7 +57,7 @@ def run_cohort(
     step: Step,
     entries: Sequence[Entry],
     out: Path,
-    engine: Engine,
+    executor: Executor,
     *,
     which: Which | None = None,
     overwrite: bool = False,
@@ -88,7 +84,7 @@ def run_cohort(
     """
     which = which or Which()
     with (
-        claimed(out, step, overwrite=overwrite, keep_older=keep_older),
+        locked_settings(out, step, overwrite=overwrite, keep_older=keep_older),
         _told_at_the_end(out, entries),
         open_ledger(out, which.shard) as append,
         _staging(out, which.shard) as staging,
@@ -100,7 +96,7 @@ def run_cohort(
         todo = todo[: which.limit]
         tally = Tally(len(own), before=len(fresh), todo=len(todo))
         last: dict[str, Status] = {}
-        with closing(_tries(engine, Work(step, out, staging), todo)) as attempts:
+        with closing(_tries(executor, Work(step, out, staging), todo)) as attempts:
             for attempt in attempts:
                 append(attempt)
                 tally = _counted(tally, last.get(attempt.id), attempt.status)
@@ -142,16 +138,18 @@ def _clear(staging: Path, out: Path) -> None:
         staging.rmdir()
 
 
-def _tries(engine: Engine, work: Work, todo: Sequence[Entry]) -> Generator[Attempt, None, None]:
+def _tries(
+    executor: Executor, work: Work, todo: Sequence[Entry]
+) -> Generator[Attempt, None, None]:
     """Each try as it comes; at the end once more what was killed, one scan at a time."""
     killed = set[str]()
-    with closing(engine.run(work, todo)) as attempts:
+    with closing(executor.run(work, todo)) as attempts:
         for attempt in attempts:
             if attempt.status is Status.killed:
                 killed.add(attempt.id)
             yield attempt
     again = [entry for entry in todo if entry.id in killed]
-    with closing(engine.run(work, again, at_once=1)) as attempts:
+    with closing(executor.run(work, again, at_once=1)) as attempts:
         yield from attempts
 
 

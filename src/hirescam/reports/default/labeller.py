@@ -5,9 +5,10 @@ and "the nodule" speak of a finding that was told.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from hirescam.reports.default.mentions import (
@@ -30,12 +31,14 @@ from hirescam.reports.default.places import (
     share,
 )
 from hirescam.reports.default.scope import (
+    Scope,
     clause_numbers,
     clause_starts,
     effects_on,
     find_scopes,
 )
-from hirescam.reports.default.text import Headings, split_sentences
+from hirescam.reports.default.templates import denied, is_key
+from hirescam.reports.default.text import Headings, Section, split_sentences
 from hirescam.reports.default.vocabulary import Abnormality, Cue, Place, Vocabulary
 from hirescam.reports.profile import LeftOut, VocabularyRow
 from hirescam.reports.table import Finding, Status
@@ -96,15 +99,21 @@ class Reader:
         refers = words.texts[:1] in _PRONOUNS or words.texts[:2] in _PRONOUNS
         if not found[Role] and not refers:
             return _SILENT
-        clauses = clause_starts(words.texts)
+        joining = _joining_colons(words.texts, found[Role])
+        clauses = clause_starts(words.texts, joining)
         mentions = find_mentions(found[Role], self._rows, clauses)
+        mentions = _without_keys(words.texts, mentions, joining)
         if not mentions and not refers:
             return _SILENT
         places = find_places(words.texts, found[Place])
         sizes = find_sizes(sentence)
         if not mentions:
             return self._about_the_last(places, sizes)
-        scopes = find_scopes(words.texts, clauses, found[Cue])
+        naming = [part for mention in mentions for part in mention.parts]
+        scopes = find_scopes(words.texts, clauses, found[Cue], naming)
+        for start, end in denied(sentence):
+            part = (bisect_left(words.ends, start + 1), bisect_left(words.starts, end))
+            scopes.append(Scope(*part, "absent"))
         scene = SentenceContext(
             words.texts, clause_numbers(words.texts, clauses), mentions, self._rows
         )
@@ -130,9 +139,13 @@ class Reader:
     def effects(self, sentence: str, start: int, end: int) -> frozenset[str]:
         """What the cues of a sentence say of the words from `start` to `end`, known or not."""
         words = split_words(sentence)
-        cues = [m for m in self._book.find(words.texts) if isinstance(m.meaning, Cue)]
+        found = self._book.find(words.texts)
+        cues = [match for match in found if isinstance(match.meaning, Cue)]
+        roles = [match for match in found if isinstance(match.meaning, Role)]
+        clauses = clause_starts(words.texts)
         part = (bisect_left(words.ends, start + 1), bisect_left(words.starts, end))
-        return effects_on([part], find_scopes(words.texts, clause_starts(words.texts), cues))
+        others = [p for m in find_mentions(roles, self._rows, clauses) for p in m.parts]
+        return effects_on([part], find_scopes(words.texts, clauses, cues, [*others, part]))
 
     def _about_the_last(self, places: list[Chain], sizes: list[Size]) -> Reading:
         names = [
@@ -189,6 +202,31 @@ class Reader:
             for name in location_names(spot, in_lung=in_lung, within=self._within)
         ]
         return tuple(dict.fromkeys((*names, *home)))
+
+
+_NAMES = frozenset(("term", "bare", "normal"))
+
+
+def _joining_colons(words: Sequence[str], roles: Sequence[Match]) -> frozenset[int]:
+    """Colons between a key and its value, of which not both name a finding."""
+    names = [match.first for match in roles if match.meaning.kind in _NAMES]
+    colons = [at for at, word in enumerate(words) if word == ":"]
+    parts = pairwise((0, *colons, len(words)))
+    holds = [any(start <= at < stop for at in names) for start, stop in parts]
+    both = pairwise(holds)
+    return frozenset(at for at, sides in zip(colons, both, strict=True) if not all(sides))
+
+
+def _without_keys(
+    words: Sequence[str], mentions: list[Mention], joining: Collection[int]
+) -> list[Mention]:
+    """Leave out what only heads a value that names findings itself."""
+    if ":" not in words or (colon := words.index(":")) in joining:
+        return mentions
+    keys = [mention for mention in mentions if mention.stop <= colon]
+    if keys and is_key(words, colon, [(each.first, each.stop) for each in keys]):
+        return [mention for mention in mentions if mention.first > colon]
+    return mentions
 
 
 def _largest(sizes: list[Size]) -> float:
@@ -314,6 +352,8 @@ class DefaultProfile:
             last = NO_DISCOURSE
             for start, end in split_sentences(text, section.start, section.end):
                 reading = self.reader.read(text[start:end], section.lies_in)
+                if section.heading is not None and not text[section.start : start].strip():
+                    reading, start = self._under(section, text, start, end, reading)
                 told = last.followed_by(reading, start)
                 for offset, stated in told.findings:
                     found += _findings(report_id, text, offset, stated)
@@ -324,6 +364,15 @@ class DefaultProfile:
             for finding in dict.fromkeys(found)
             if finding.location or _without_place(finding) not in placed
         ]
+
+    def _under(
+        self, section: Section, text: str, start: int, end: int, reading: Reading
+    ) -> tuple[Reading, int]:
+        """The first sentence below a heading, which may be what is said of it: "enlarged"."""
+        if reading.stated or section.heading is None:
+            return reading, start
+        whole = self.reader.read(text[section.heading : end], section.lies_in)
+        return (whole, section.heading) if whole.stated else (reading, start)
 
     def vocabulary_rows(self) -> list[VocabularyRow]:
         """Every row of the vocabulary, its example tried."""

@@ -23,6 +23,13 @@ _FORMER = re.compile(
 )
 _BELOW = ("sub", "less", "smaller", "under", "below", "<")
 _ABOVE = ("greater", "larger", "more", "over", "above", "exceeding", ">")
+_LATER = re.compile(
+    r"\s*\)?\s*(?:(?:before|earlier|previously|formerly|prior|ago)\b|"
+    r"(?:on|at|in) (?:the |)(?:prior|previous|last|earlier)|"
+    r"(?:from|away|off|deep to|distal to|proximal to|above|below|cranial|caudal|lateral to|"
+    r"medial to|beneath|inferior to|superior to|beyond|distance)\b)",
+    re.IGNORECASE,
+)
 _TINY = 0.01  # moves "less than 1 cm" below 1 cm, and "more than 1 cm" above it
 
 
@@ -37,14 +44,14 @@ class Size(NamedTuple):
 def find_sizes(sentence: str) -> list[Size]:
     """Read "1.5-cm", "12 x 9 mm", "1,2 by 0.9 cm", "2-3 mm", "sub-5 mm", "> 1 cm" and so on.
 
-    A size that something had before ("previously 23 mm") is none.
+    A size that something had before ("previously 23 mm") is none, nor is a distance.
     """
     if not any(unit in sentence.lower() for unit in ("mm", "cm", "met")):
         return []
     sizes = [
         Size(m.start(), m.end(), _largest_mm(m))
         for m in _SIZE.finditer(sentence)
-        if not _FORMER.search(sentence, 0, m.start())
+        if not _FORMER.search(sentence, 0, m.start()) and not _LATER.match(sentence, m.end())
     ]
     vague = [Size(m.start(), m.end(), 10 - _TINY) for m in _SUBCENTIMETRE.finditer(sentence)]
     return sorted(sizes + vague)

@@ -1,8 +1,9 @@
 """Phrases: a sentence cut into words, and the phrases of a vocabulary found in one pass.
 
 A phrase is words, matched whole and in the singular or plural. `nodul*` stands for every word
-that begins so, `(heart|cardiac) size` for either word, `(mildly|) enlarged` for one that may be
-missing, `@heart` for any of a list of words. Hyphens and capital letters make no difference.
+that begins so, `*ectomy` for every one that ends so, `(heart|cardiac) size` for either word,
+`(mildly|) enlarged` for one that may be missing, `@heart` for any of a list of words. Phrases
+are cut into words as sentences are: hyphens and capital letters make no difference.
 """
 
 import re
@@ -14,8 +15,11 @@ from typing import Any, NamedTuple
 
 from hirescam.errors import HirescamError
 
-# A number keeps its decimals; a hyphen or an underscore only joins words, so it is not one.
-_WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_][^\W_]*(?:['’][^\W\d_]+)?|[^\w\s-]")
+# A number keeps its decimals; a hyphen of any kind, or an underscore, only joins words.
+HYPHENS = "-\u2010\u2011\u00ad"
+_WORD = re.compile(
+    rf"\d+(?:[.,]\d+)?|[^\W\d_][^\W_]*(?:['’][^\W\d_]+)?|[^\w\s{re.escape(HYPHENS)}]"
+)
 _PLURALS = (("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ies", "y"))
 
 
@@ -83,7 +87,20 @@ def _listed(option: str, lists: Mapping[str, Sequence[str]]) -> list[tuple[str, 
             f"no list of words is named {option!r}: add it to [words], or write its words out"
         )
     named = lists[option[1:]] if option.startswith("@") else [option]
-    return [tuple(words.replace("-", " ").split()) for words in named]
+    return [_cut(words) for words in named]
+
+
+def _cut(literal: str) -> tuple[str, ...]:
+    """A literal, cut as the words of a sentence are; stars stay on their word."""
+    cut: list[str] = []
+    for piece in literal.split():
+        words = list(split_words(piece.strip("*")).texts)
+        if words and piece.endswith("*"):
+            words[-1] += "*"
+        if words and piece.startswith("*"):
+            words[0] = "*" + words[0]
+        cut += words
+    return tuple(cut)
 
 
 class Phrasebook:
@@ -96,11 +113,13 @@ class Phrasebook:
     ) -> None:
         self._tree: _Branch = _Branch()
         self._prefixes: set[str] = set()
+        self._suffixes: set[str] = set()
         self._known: set[str] = set()
         for phrase, meaning in entries:
             for words in spell_out(phrase, lists):
                 self._add(words, meaning)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
+        self._endings = sorted({len(suffix) for suffix in self._suffixes})
         self._steps = lru_cache(maxsize=65536)(self._steps_of)
 
     def find(self, words: Sequence[str]) -> list[Match]:
@@ -130,6 +149,8 @@ class Phrasebook:
         for word in words:
             if word.endswith("*"):
                 self._prefixes.add(word[:-1])
+            elif word.startswith("*"):
+                self._suffixes.add(word[1:])
             branch = branch.next.setdefault(word, _Branch())
         if meaning not in branch.meanings:
             branch.meanings.append(meaning)
@@ -153,8 +174,11 @@ class Phrasebook:
         """The word or its singular, and its beginnings, as far as any phrase has them."""
         starts = (word[:length] for length in self._lengths if length <= len(word))
         prefixes = [start + "*" for start in starts if start in self._prefixes]
-        whole = dict.fromkeys(each for each in (word, singular(word)) if each in self._known)
-        return list(whole), prefixes
+        one = singular(word)
+        whole = dict.fromkeys(each for each in (word, one) if each in self._known)
+        ends = (one[-length:] for length in self._endings if length < len(one))
+        suffixes = ["*" + end for end in ends if end in self._suffixes]
+        return [*whole, *suffixes], prefixes
 
 
 class _Branch:

@@ -1,6 +1,6 @@
 """Scope: which words a cue such as "no", "possible" or "history of" speaks about."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,11 +19,14 @@ _HARD = frozenset((";", ":", "but", "however", "although", "though", "except", "
 _NEW_SUBJECT = word_set("the there a an this these no")
 
 
-def clause_starts(words: Sequence[str]) -> list[int]:
-    """Where clauses start: at hard breaks, and at the last soft break before a second verb."""
+def clause_starts(words: Sequence[str], joining: Collection[int] = ()) -> list[int]:
+    """Where clauses start: at hard breaks, and at the last soft break before a second verb.
+
+    Words at `joining` break nothing: colons between a key and a value that say one thing.
+    """
     starts, verb_seen = [0], False
     for at, word in enumerate(words):
-        if word in _HARD and not _continues(words, at):
+        if word in _HARD and at not in joining and not _continues(words, at):
             starts.append(at)
             verb_seen = False
         elif word in _VERBS and words[at - 1] not in _RELATIVE | _AUXILIARIES:
@@ -66,8 +69,10 @@ _OPENERS = word_set(
 )
 _STOPS = {
     "stop": ("absent", "uncertain", "past"),
-    "turn": ("absent", "past"),  # "may be due to edema" goes on, "no effusion due to" does not
+    "turn": ("absent", "past"),  # "no consolidation, likely atelectasis"
+    "complement": ("absent", "past"),  # "no lesion compatible with metastasis" goes on
 }
+_PAUSES = frozenset((",", "(", "and", "but", ";", "–", "—"))
 _LATE = frozenset(("or", "nor"))
 
 
@@ -80,9 +85,17 @@ class Scope(NamedTuple):
 
 
 def find_scopes(
-    words: Sequence[str], clauses: Sequence[int], cues: Sequence[Match]
+    words: Sequence[str],
+    clauses: Sequence[int],
+    cues: Sequence[Match],
+    named: Sequence[tuple[int, int]] = (),
 ) -> list[Scope]:
-    """The reach of every cue: within its clause, and not past words that open something new."""
+    """The reach of every cue: within its clause, and not past words that open something new.
+
+    `named` are the words that name findings. A word that turns to a cause or a nature ends a
+    negation only if that has denied a finding already: "no consolidation, likely atelectasis",
+    but "no finding compatible with pneumonia".
+    """
     cues = _longest_cues(cues)
     stops = [cue for cue in cues if cue.meaning.effect in _STOPS]
     bounds = [*clauses, len(words)]
@@ -98,7 +111,12 @@ def find_scopes(
         if reach == "next":
             scopes.append(Scope(cue.stop, min(cue.stop + 1, end), effect))
         if reach in ("after", "both"):
-            ending = (s.first for s in stops if effect in _STOPS[s.meaning.effect])
+            ending = (
+                s.first
+                for s in stops
+                if effect in _STOPS[s.meaning.effect]
+                and (effect != "absent" or _ends_denial(words, cue, s, named))
+            )
             last = min([s for s in ending if cue.stop <= s < end], default=end)
             scopes.append(Scope(cue.first, _closed(words, cue.stop, last, effect), effect))
         if reach in ("before", "both"):
@@ -106,6 +124,18 @@ def find_scopes(
         if reach == "segment":
             scopes.append(Scope(_segment(words, cue.first, start), cue.first, effect))
     return scopes
+
+
+def _ends_denial(
+    words: Sequence[str], denial: Match, stop: Match, named: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether a denial that has reached a stop ends there."""
+    effect = stop.meaning.effect
+    if effect == "stop":
+        return True
+    has_own = any(denial.stop <= first < stop.first for first, _ in named)
+    pauses = words[stop.first - 1] in _PAUSES
+    return has_own and (effect == "turn" or pauses)
 
 
 def effects_on(parts: Sequence[tuple[int, int]], scopes: Sequence[Scope]) -> frozenset[str]:

@@ -14,6 +14,7 @@ class Section(NamedTuple):
     start: int
     end: int
     lies_in: tuple[str, ...]
+    heading: int | None = None  # where the words of its heading start
 
 
 class Headings:
@@ -41,7 +42,7 @@ class Headings:
             row = self._rows[" ".join(re.split(r"[\s/&,-]+", heading[1].lower()))]
             end = after.start() if after else len(text)
             if row.read:
-                yield Section(heading.end(), end, row.lies_in)
+                yield Section(heading.end(), end, row.lies_in, heading.start(1))
             elif not after:
                 yield Section(_end_of_line(text, heading.end(), end), end, ())
 
@@ -58,11 +59,11 @@ _BREAK = re.compile(
     r"[.!?;\"“”•*\s-](?:"
     # a full stop that is neither a decimal point nor part of an abbreviation
     + "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
-    + r"(?<!^\d\.)(?<!\n\d\.)(?<=\.)(?=[\s\"'”)\]]|$|(?<=[a-z]\.)[A-Z])"
+    + r"(?<!^\d\.)(?<!\n\d\.)(?<!\.\.)(?<=\.)(?=[\s\"'”)\]]|$|(?<=[a-z]\.)[A-Z])"
     r"|(?<=[!?])(?=\s+[A-Z\"•*-]|\s*$)"
     r"|(?<=[\"“”•;])"
     # a bullet
-    r"|(?<=\s[*-])(?=\s+[A-Z])"
+    r"|(?<=\s[*-])(?<!:\s-)(?=\s+[A-Z])"
     # a line ends a sentence unless the next one goes on in small letters
     r"|(?<=\n)(?=\s*(?:[A-Z\d*•-]|$|\n))"
     # a full stop lost: a small letter, then a word that only opens sentences

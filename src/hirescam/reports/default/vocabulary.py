@@ -30,6 +30,7 @@ Effect = Literal[
     "none",
     "stop",
     "turn",
+    "complement",
 ]
 Reach = Literal["after", "before", "both", "next", "segment"]
 

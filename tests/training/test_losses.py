@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hirescam.training.losses import (
     ABSENT_MAY_LOOK,
     MASK_LOSSES,
+    cell_loss,
     classification_loss,
     positive_weights,
 )
@@ -68,7 +69,7 @@ def test_l2_is_the_norm_over_forbidden_cells(attention, allowed):
     assert MASK_LOSSES["l2"](attention, allowed).item() == pytest.approx(sum(squares) ** 0.5)
 
 
-@pytest.mark.parametrize("name", MASK_LOSSES)
+@pytest.mark.parametrize("name", [name for name in MASK_LOSSES if name != "fraction"])
 def test_what_is_allowed_costs_nothing_and_gets_no_gradient(name, attention, allowed):
     attention.requires_grad_()
     loss = MASK_LOSSES[name](attention, allowed)
@@ -83,10 +84,48 @@ def test_where_everything_is_allowed_the_loss_is_zero_and_not_nan(name, attentio
     assert MASK_LOSSES[name](attention, everywhere) == 0
 
 
-def test_only_anatomy_lets_absent_labels_look():
+def test_only_anatomy_and_fraction_let_absent_labels_look():
     assert {name for name, where in ABSENT_MAY_LOOK.items() if where == "anatomy"} == {
-        "anatomy"
+        "anatomy",
+        "fraction",
     }
+
+
+def test_fraction_is_the_share_of_evidence_of_either_sign_outside(attention, allowed):
+    each = []
+    for maps, regions in zip(attention.flatten(0, 1), allowed.flatten(0, 1), strict=True):
+        if regions.any():
+            each.append(float(maps[~regions].abs().sum() / maps.abs().sum()))
+    found = MASK_LOSSES["fraction"](attention, allowed)
+    assert found.item() == pytest.approx(sum(each) / len(each))
+    scaled = MASK_LOSSES["fraction"](3 * attention, allowed)
+    torch.testing.assert_close(scaled, found)
+
+
+def test_a_cell_loss_weighs_a_small_lesion_as_a_large_one():
+    lesions = torch.zeros(1, 2, 4, 8, 8, dtype=torch.int8)
+    lesions[0, 0, 0, 0, 0], lesions[0, 1, :2] = 1, 1
+    logits = torch.randn(lesions.shape, generator=torch.Generator().manual_seed(0))
+    expected = []
+    for label in range(2):
+        lesion = logits[0, label][lesions[0, label] == 1].sigmoid()
+        ground = logits[0, label][lesions[0, label] == 0].sigmoid()
+        wrong = -(1 - ground).log()
+        hardest = wrong.sort(descending=True).values[:48].mean()
+        expected.append(-lesion.log().mean() + 4 * wrong.mean() + hardest)
+    torch.testing.assert_close(cell_loss(logits, lesions), sum(expected) / 2)
+
+
+def test_cells_that_do_not_count_get_no_gradient():
+    lesions = torch.randint(-1, 2, (1, 3, 4, 5, 5), generator=torch.Generator().manual_seed(1))
+    logits = torch.randn(lesions.shape, requires_grad=True)
+    loss = cell_loss(logits, lesions.to(torch.int8))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert (gradient[lesions == -1] == 0).all()
+    assert (gradient[lesions == 1] < 0).all()
+    assert (gradient[lesions == 0] > 0).all()
+    nothing = cell_loss(logits, torch.full_like(lesions, -1, dtype=torch.int8))
+    assert nothing == 0
 
 
 def test_unknown_labels_count_for_nothing():

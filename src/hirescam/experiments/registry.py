@@ -22,6 +22,7 @@ EXPERIMENTS = {
     "fig13": "slice scores of scans with and without a label",
     "fig14": "a network that judges by body fat, and one kept from it",
     "shortcut": "a planted marker, and what a mask loss can do about it",
+    "default-model": "the small model that comes with the package, from simulated chests",
     "voc": "photographs: IoU of maps with objects, where Grad-CAM differs and where it cannot",
 }
 
@@ -37,5 +38,5 @@ class Experiment:
 
 def experiment(name: str) -> Experiment:
     """The experiment of a name in `EXPERIMENTS`."""
-    module = import_module(f"hirescam.experiments.{name}")
+    module = import_module(f"hirescam.experiments.{name.replace('-', '_')}")
     return Experiment(module.run, module.FULL, module.QUICK)

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int8, Int16
 from scipy.optimize import minimize
 from torch import Tensor
 
-from hirescam.ct.prepare import Preparation, network_input, place
+from hirescam.ct.preparation import Preparation, network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments.tables import Table

@@ -135,7 +135,10 @@ def test_the_version_is_the_same_wherever_it_is_stated():
 
 USED = [
     Requirement(each)
-    for each in (*PROJECT["dependencies"], *(each for of in FOR_USERS for each in OPTIONAL[of]))
+    for each in (
+        *PROJECT["dependencies"],
+        *(each for of in sorted(FOR_USERS) for each in OPTIONAL[of]),
+    )
 ]
 
 

@@ -13,9 +13,19 @@ HirescamError
 └── MissingPackageError  an optional package is needed; the message names the extra
 """
 
+from hirescam.printable import printable
+
 
 class HirescamError(Exception):
-    """Base of all errors raised by hirescam: one sentence that says what to do."""
+    """Base of all errors raised by hirescam: one sentence that says what to do.
+
+    What it quotes from files is made safe to print.
+    """
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(
+            *(printable(part) if isinstance(part, str) else part for part in parts)
+        )
 
 
 class ReadError(HirescamError):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import nibabel as nib
 import numpy as np
 import pytest
-from hirescam.reports.batch import Source, label_file
 
 from hirescam.anatomy import LABELS, ORGANS
 from hirescam.cohort.evaluating import case_of, evaluating, read_truth, write_page
@@ -23,6 +22,7 @@ from hirescam.evaluation.outcomes import evaluate, load_outcomes
 from hirescam.models.files import load_model, save_model
 from hirescam.organs.files import save_organs
 from hirescam.organs.masks import OrganMasks
+from hirescam.reports.label import Source, label_file
 from hirescam.reports.profile import ProfileChoice
 from hirescam.simulation.chest import simulate
 from hirescam.training.datasets.cases import Case

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from hirescam.cli.progress import tallying
+from hirescam.cli.progress import say, tallying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,9 +123,9 @@ def tell(tally: "Tally", out: Path, *, as_json: bool, **also: object) -> None:
     """Print the counts and where to read more; exit 1 if any scan failed."""
     ledger = str(out / "ledger.csv")
     if as_json:
-        print(json.dumps({"ledger": ledger, **asdict(tally), "left": tally.left, **also}))
+        say(json.dumps({"ledger": ledger, **asdict(tally), "left": tally.left, **also}))
     else:
-        print("\n".join([f"{_told(tally)}: {ledger}", *map(str, also.values())]))
+        say("\n".join([f"{_told(tally)}: {ledger}", *map(str, also.values())]))
     if tally.failed or tally.killed:
         raise typer.Exit(1)
 

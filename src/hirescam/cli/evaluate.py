@@ -10,7 +10,7 @@ from typer import Argument, BadParameter, Option
 
 from hirescam.cli.cohort_options import PANEL, CohortOptions, run_over, tell
 from hirescam.cli.options import JsonOption, OverwriteOption, SetOption, spread
-from hirescam.cli.progress import counter
+from hirescam.cli.progress import counter, say
 from hirescam.errors import ReadError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def evaluate(
     measured = Measured(training, config, split.value, organ_iou.value)
     if many.cohort is None:
         folder = evaluate_run(measured, out, overwrite=overwrite)
-        print(_summary(folder) if as_json else folder / "evaluation.html")
+        say(_summary(folder) if as_json else folder / "evaluation.html")
     else:
         tally, page = evaluate_cohort(measured, many, out, cohort_options, overwrite=overwrite)
         tell(tally, out, as_json=as_json, page=str(page))
@@ -184,6 +184,6 @@ def evidence(
         folder = write_evidence(evidence, out, overwrite=overwrite)
     if as_json:
         summary = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
-        print(json.dumps({name: summary[name] for name in summary if name != "tables"}))
+        say(json.dumps({name: summary[name] for name in summary if name != "tables"}))
     else:
-        print(folder / "evidence.html")
+        say(folder / "evidence.html")

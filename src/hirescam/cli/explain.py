@@ -20,7 +20,7 @@ from hirescam.cli.options import (
     reading,
     spread,
 )
-from hirescam.cli.progress import steps
+from hirescam.cli.progress import say, steps
 from hirescam.home import demo_model_path
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def explain(
             overwrite=overwrite,
         )
         found = {"report": str(written.page), "probabilities": written.probabilities}
-        print(json.dumps(found) if as_json else written)
+        say(json.dumps(found) if as_json else written)
     if cohort is not None:
         tally = explain_cohort(
             cohort,
@@ -305,7 +305,7 @@ def view(
     from hirescam.viewer.server import serve
 
     def ready(address: str) -> None:
-        print(f"{address}\nCtrl-C ends it.", flush=True)
+        say(f"{address}\nCtrl-C ends it.", flush=True)
         if browser:
             webbrowser.open(address)
 

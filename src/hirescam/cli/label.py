@@ -11,7 +11,7 @@ import typer
 from typer import Argument, Option
 
 from hirescam.cli.options import JobsOption, JsonOption
-from hirescam.cli.progress import steps
+from hirescam.cli.progress import say, steps
 
 if TYPE_CHECKING:
     from hirescam.reports.agreement import Agreement, Interval
@@ -102,11 +102,11 @@ def label(
     if explain is not None:
         show(explanation, profile, html)
     elif as_json:
-        print(json.dumps({"labels": str(out), **asdict(written)}))
+        say(json.dumps({"labels": str(out), **asdict(written)}))
     else:
-        print(f"{out}: {written.findings} findings in {written.reports} reports")
+        say(f"{out}: {written.findings} findings in {written.reports} reports")
         if written.refused:
-            print(f"{out}.errors.csv: {written.refused} reports could not be labelled")
+            say(f"{out}.errors.csv: {written.refused} reports could not be labelled")
 
 
 def show(explanation: "ReportExplanation", profile: str, html: Path | None) -> None:
@@ -118,7 +118,7 @@ def show(explanation: "ReportExplanation", profile: str, html: Path | None) -> N
     Console().print(rendered(explanation))
     if html is not None:
         write_page(explanation, html, profile=profile)
-        print(html)
+        say(html)
 
 
 class AuditUncertain(StrEnum):
@@ -158,7 +158,7 @@ def label_audit(
     )
     if differences is not None:
         write_differences(found, differences)
-    print(json.dumps(asdict(found)) if as_json else described(found))
+    say(json.dumps(asdict(found)) if as_json else described(found))
 
 
 def described(found: "Agreement") -> str:
@@ -209,14 +209,14 @@ def vocabulary(
 
     checked = check_vocabulary(profile, folder)
     if as_json:
-        print(
+        say(
             json.dumps(
                 {"vocabulary": checked.version, "flaws": [asdict(f) for f in checked.flaws]}
             )
         )
     else:
         for flaw in checked.flaws:
-            print(f"{flaw.kind}: {flaw.table} {flaw.row!r}: {flaw.sentence}")
-        print(f"{checked.rows} rows, {len(checked.flaws)} flaws, vocabulary {checked.version}")
+            say(f"{flaw.kind}: {flaw.table} {flaw.row!r}: {flaw.sentence}")
+        say(f"{checked.rows} rows, {len(checked.flaws)} flaws, vocabulary {checked.version}")
     if any(flaw.is_error for flaw in checked.flaws):
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hirescam.cli.progress import say
 from hirescam.errors import HirescamError
 
 COMMANDS = {
@@ -45,7 +46,7 @@ for name, where in COMMANDS.items():
 
 def _tell_version(asked: bool) -> bool:
     if asked:
-        print(version("hirescam"))
+        say(version("hirescam"))
         raise typer.Exit
     return asked
 

@@ -12,7 +12,7 @@ from typer import Argument, Option
 
 import hirescam
 from hirescam.cli.options import JsonOption
-from hirescam.cli.progress import steps
+from hirescam.cli.progress import say, steps
 from hirescam.home import demo_model_path
 
 
@@ -48,10 +48,10 @@ def audit_network(
         verdict = audit(subject, x, layer=explained)
         name = layer_name(subject, explained)
     if as_json:
-        print(json.dumps({"layer": name, **asdict(verdict)}))
+        say(json.dumps({"layer": name, **asdict(verdict)}))
     else:
-        print(f"layer {name}: {verdict.kind}")
-        print(verdict.sentence("hirescam"))
+        say(f"layer {name}: {verdict.kind}")
+        say(verdict.sentence("hirescam"))
 
 
 PACKAGES = {
@@ -84,13 +84,13 @@ def info(as_json: JsonOption = False) -> None:
         else "none yet: run `hirescam demo`",
     }
     if as_json:
-        print(json.dumps({**facts, "packages": packages}, indent=2))
+        say(json.dumps({**facts, "packages": packages}, indent=2))
         return
     for name, value in facts.items():
-        print(f"{name:<12} {value}")
+        say(f"{name:<12} {value}")
     for extra, versions in packages.items():
         found = ", ".join(f"{name} {number or 'missing'}" for name, number in versions.items())
-        print(f"{extra:<12} {found}")
+        say(f"{extra:<12} {found}")
 
 
 def _version(package: str) -> str | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,8 +16,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hirescam.printable import printable
+
 if TYPE_CHECKING:
     from hirescam.cohort.run import Tally
+
+
+def say(
+    *parts: object, sep: str = " ", file: TextIO | None = None, flush: bool = False
+) -> None:
+    """Print a line; codes that a terminal would obey are spelled out."""
+    print(printable(sep.join(map(str, parts))), file=file, flush=flush)
+
+
+def plain(text: str) -> str:
+    """Text of others in a progress line: no codes, and no markup of Rich."""
+    return escape(printable(text))
 
 
 @contextmanager
@@ -28,7 +43,7 @@ def steps() -> Iterator[Callable[[str], None]]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("starting", total=None)
-        yield lambda name: bar.update(task, description=name)
+        yield lambda name: bar.update(task, description=plain(name))
 
 
 @contextmanager
@@ -46,7 +61,7 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
 
         def show(name: str, done: int, of: int) -> None:
             if name not in tasks:
-                tasks[name] = bar.add_task(name, total=of)
+                tasks[name] = bar.add_task(plain(name), total=of)
             bar.update(tasks[name], completed=done)
 
         yield show
@@ -65,7 +80,7 @@ def tallying(name: str) -> Iterator[Callable[["Tally"], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None, failed="")
+        task = bar.add_task(plain(name), total=None, failed="")
 
         def show(tally: "Tally") -> None:
             lost = tally.failed + tally.killed

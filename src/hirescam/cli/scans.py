@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from hirescam.cli.options import JsonOption, ReadOptions, SeriesOption, reading, spread
-from hirescam.cli.progress import steps
+from hirescam.cli.progress import say, steps
 from hirescam.errors import HirescamError, ReadError, WriteError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def series(
 
     all_series = list_series(path)
     lines = [_described(each) for each in all_series]
-    print(json.dumps([*map(asdict, all_series)], indent=2) if as_json else "\n".join(lines))
+    say(json.dumps([*map(asdict, all_series)], indent=2) if as_json else "\n".join(lines))
 
 
 def _described(series: "Series") -> str:
@@ -179,10 +179,10 @@ def segment(
                     raise
                 failures[job.scan.name] = _unexpected(job, error)
     if as_json:
-        print(json.dumps({"segmented": results, "failed": failures}, indent=2))
+        say(json.dumps({"segmented": results, "failed": failures}, indent=2))
     else:
         for path, record in results.items():
-            print("\n".join([path, *_organ_lines(record)]))
+            say("\n".join([path, *_organ_lines(record)]))
     _refuse(failures, of=len(jobs))
 
 
@@ -273,5 +273,5 @@ def _refuse(failures: dict[str, str], *, of: int) -> None:
     if failures and of == 1:
         raise HirescamError(*failures.values())
     if failures:
-        print(*failures.values(), sep="\n", file=sys.stderr)
+        say(*failures.values(), sep="\n", file=sys.stderr)
         raise HirescamError(f"{len(failures)} of {of} scans failed: {', '.join(failures)}")

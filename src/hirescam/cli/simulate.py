@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hirescam.cli.options import JobsOption, JsonOption
-from hirescam.cli.progress import counter
+from hirescam.cli.progress import counter, say
 from hirescam.experiments.registry import EXPERIMENTS
 
 
@@ -73,7 +73,7 @@ def simulate(
             prone=prone,
         )
         folder = make_dataset(out, plan, jobs=jobs, on_progress=show)
-    print(json.dumps({"folder": str(folder), "chests": n}) if as_json else folder)
+    say(json.dumps({"folder": str(folder), "chests": n}) if as_json else folder)
 
 
 LEARNT = 0.65
@@ -100,14 +100,12 @@ def demo(
             seed=seed,
             on_progress=show,
         )
-    print(f"AUROC on {held_out} simulated chests that the model has not seen:")
+    say(f"AUROC on {held_out} simulated chests that the model has not seen:")
     for label, value in demo.aurocs.items():
-        print(
-            f"  {label:<34} {value:.2f}  {'' if value >= LEARNT else 'hardly learnt'}".rstrip()
-        )
-    print(f"model   {demo.model}")
+        say(f"  {label:<34} {value:.2f}  {'' if value >= LEARNT else 'hardly learnt'}".rstrip())
+    say(f"model   {demo.model}")
     for report in demo.reports:
-        print(f"report  {report}")
+        say(f"report  {report}")
 
 
 Name = StrEnum("Name", list(EXPERIMENTS))  # type: ignore[misc]  # mypy wants the names spelt
@@ -147,4 +145,4 @@ def experiments(
             on_progress=show,
         )
         write_table(table, out)
-    print(json.dumps(list(table.rows)) if as_json else as_markdown(table))
+    say(json.dumps(list(table.rows)) if as_json else as_markdown(table))

@@ -16,7 +16,7 @@ from hirescam.cli.options import (
     reading,
     spread,
 )
-from hirescam.cli.progress import counter
+from hirescam.cli.progress import counter, say
 
 
 @spread
@@ -74,7 +74,7 @@ def regions(
 
         config = TrainConfig.read(recipe, **parse_changes(set_ or []))
         folder = write_regions(config, out, previews=previews, jobs=jobs, on_progress=show)
-    print(folder)
+    say(folder)
 
 
 def train_model(

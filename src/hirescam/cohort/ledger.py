@@ -20,6 +20,7 @@ from typing import IO, Any
 from hirescam.atomic import atomic_write, lock_file
 from hirescam.cohort.manifest import Entry, Shard
 from hirescam.errors import HirescamError, ReadError, WriteError
+from hirescam.printable import table_cell
 
 
 class Status(StrEnum):
@@ -216,7 +217,8 @@ def write_table(
     table = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     for entry in entries:
-        table.writerow(_row(entry, tries.get(entry.id, ())))
+        row = _row(entry, tries.get(entry.id, ()))
+        table.writerow({name: table_cell(value) for name, value in row.items()})
     path = out / TABLE
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

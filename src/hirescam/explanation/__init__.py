@@ -19,7 +19,7 @@ from hirescam.explanation.explanation import (
 from hirescam.explanation.organ_occlusion import Agreement, OrganOcclusion, occlude_organ
 from hirescam.explanation.organ_shares import OrganShares
 
-_FORMER = {"HiddenOrgan": OrganOcclusion, "hide_organ": occlude_organ}
+_FORMER: dict[str, Any] = {"HiddenOrgan": OrganOcclusion, "hide_organ": occlude_organ}
 
 
 def former(name: str) -> Any:

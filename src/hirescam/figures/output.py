@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from hirescam.atomic import atomic_write
 from hirescam.evaluation.tables import Row, columns
+from hirescam.printable import table_cell
 
 ONE_COLUMN_MM, TWO_COLUMNS_MM = 89.0, 183.0
 RULE = "#777777"
@@ -92,4 +93,4 @@ def without_nan(value: object) -> object:
 
 
 def _blank(value: object) -> object:
-    return "" if isinstance(value, float) and math.isnan(value) else value
+    return "" if isinstance(value, float) and math.isnan(value) else table_cell(value)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.errors import HirescamError
+from hirescam.printable import table_cell
 from hirescam.reports.label_files import Labels, read_labels
 from hirescam.reports.table import Status
 from hirescam.reports.views import read_view
@@ -81,7 +82,9 @@ def write_differences(found: Agreement, out: Path) -> None:
     begins = out.read_bytes()[:100] if out.is_file() else b""
     refuse_overwriting(out, ours=begins.startswith(",".join(heading).encode()))
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([heading, *found.differing])
+    csv.writer(text, lineterminator="\n").writerows(
+        [heading, *([table_cell(cell) for cell in row] for row in found.differing)]
+    )
     with atomic_write(out) as file:
         file.write(text.getvalue().encode())
 

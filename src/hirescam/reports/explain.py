@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hirescam.atomic import atomic_write, refuse_overwriting
+from hirescam.printable import masked
 from hirescam.reports.profile import Explains, LeftOut, Profile
 from hirescam.reports.table import Finding, Status, strongest
 
@@ -91,13 +92,17 @@ def rendered(explanation: ReportExplanation) -> Group:
     text = Text()
     for part in explanation.stretches:
         plain = _LEFT_OUT if part.left_out else ""
-        text.append(part.text, _STYLES[part.status] if part.status else plain)
-    table = Table(title=f"{explanation.report}: what was found", title_justify="left")
+        text.append(masked(part.text), _STYLES[part.status] if part.status else plain)
+    table = Table(
+        title=Text(f"{masked(explanation.report)}: what was found"), title_justify="left"
+    )
     for column in ("status", "abnormality", "where", "because it says"):
         table.add_column(column, overflow="fold")
     for row in explanation.said:
         status = Text(row.status, _STYLES[row.status])
-        table.add_row(status, row.abnormality, ", ".join(row.locations) or "–", Text(row.text))
+        table.add_row(
+            status, row.abnormality, ", ".join(row.locations) or "–", Text(masked(row.text))
+        )
     legend = Text("  ").join(
         [Text(f" {status} ", style) for status, style in _STYLES.items()]
         + [Text("left out", _LEFT_OUT)]

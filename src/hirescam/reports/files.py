@@ -1,7 +1,7 @@
 """Files: reports read one by one from CSV, JSON lines, Parquet or a folder of text files."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -9,6 +9,7 @@ from types import ModuleType
 
 from hirescam.errors import MissingPackageError, ReadError
 from hirescam.parsing import parse_json
+from hirescam.printable import from_table_cell
 
 _UNDECODED = "surrogateescape"
 
@@ -71,7 +72,19 @@ def _text(value: object) -> str | None:
 
 def _csv(path: Path) -> Iterator[Row]:
     with _wide_fields(), path.open(newline="", encoding="utf-8-sig", errors=_UNDECODED) as file:
-        yield from csv.DictReader(file)
+        rows = csv.DictReader(file)
+        _check_columns(path, rows.fieldnames or ())
+        for row in rows:
+            yield {
+                name: from_table_cell(cell) if isinstance(cell, str) else cell
+                for name, cell in row.items()
+            }
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1 and name), None)
+    if twice is not None:
+        raise ReadError(f"{path.name} has two columns named {twice!r}: rename one of them")
 
 
 @contextmanager
@@ -95,8 +108,16 @@ def _json_lines(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    for batch in parquet().ParquetFile(path).iter_batches(batch_size=1024):
-        yield from batch.to_pylist()
+    module = parquet()
+    try:
+        with module.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=1024):
+                yield from batch.to_pylist()
+    except (OSError, ValueError, RuntimeError, NotImplementedError) as error:  # pyarrow's own
+        raise ReadError(
+            f"{path.name} is no whole Parquet file ({str(error)[:200]}): write it again"
+        ) from None
 
 
 def _folder(path: Path) -> Iterator[tuple[str, str]]:

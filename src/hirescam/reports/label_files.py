@@ -12,6 +12,7 @@ from typing import Any
 
 from hirescam.errors import ReadError, WriteError
 from hirescam.parsing import read_json
+from hirescam.printable import table_cell
 from hirescam.reports.files import Row, parquet, read_rows
 from hirescam.reports.table import Finding, Labelled, Status, strongest
 from hirescam.reports.views import View
@@ -226,7 +227,7 @@ def _csv_table(
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        yield writer.writerows
+        yield lambda rows: writer.writerows([map(table_cell, row) for row in rows])
 
 
 @contextmanager

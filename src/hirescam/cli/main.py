@@ -26,6 +26,7 @@ COMMANDS = {
     "evidence": "evaluate:evidence",
     "experiments": "simulate:experiments",
     "view": "explain:view",
+    "listen": "hospital:listen",
     "info": "models:info",
     "demo": "simulate:demo",
 }

@@ -12,10 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hirescam.atomic import atomic_folder
 from hirescam.explanation import Explanation, OrganOcclusion, OrganShares
 from hirescam.explanation.input_warnings import InputWarning, input_warnings
-from hirescam.export.dicom.objects import write_dicom
 from hirescam.export.dicom.source import SourceSeries
 from hirescam.export.nifti import write_map_nifti
 from hirescam.organs.files import organ_record, save_organs
@@ -220,10 +221,33 @@ def write_summary(
         if organs is not None:
             save_organs(organs, folder / ORGANS_FILE)
         if dicom is not None:
-            write_dicom(explanation, dicom, folder / "dicom", organs=organs, labels=labels)
+            _write_dicom(explanation, dicom, scale, organs, labels, folder / "dicom")
         numbers = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "summary.json").write_text(numbers + "\n", encoding="utf-8")
     return Path(out)
+
+
+def _write_dicom(
+    explanation: Explanation,
+    source: SourceSeries,
+    scale: Scale,
+    organs: OrganMasks | None,
+    labels: Sequence[str] | None,
+    folder: Path,
+) -> None:
+    from hirescam.export.dicom.objects import write_dicom  # highdicom is optional
+
+    geometry = build_stage(
+        explanation.input_volume, explanation.raw_maps.shape[1:], explanation.affine
+    )
+
+    def picture_of(label: str) -> np.ndarray:
+        (finding,) = findings(explanation, [label])
+        return np.asarray(montage(finding, geometry, explanation.affine, scale))
+
+    write_dicom(
+        explanation, source, folder, organs=organs, labels=labels, picture_of=picture_of
+    )
 
 
 def _write_maps(

@@ -53,7 +53,7 @@ def organ_code(organ: str) -> CodedConcept:
 
 def own_code(name: str) -> CodedConcept:
     """A code of ours, whose meaning is its name in words."""
-    return CodedConcept(name[:64], OURS, name.replace("_", " ")[:64])
+    return CodedConcept(name[:64], OURS, readable(name)[:64])
 
 
 def concept(code: Code) -> CodedConcept:
@@ -148,3 +148,8 @@ def on_grid_of(
         frame_of_reference_uid=source.frame_of_reference,
         channels={"SegmentNumber": list(segments)} if segments else None,
     )
+
+
+def readable(label: str) -> str:
+    """A label's name as people write it."""
+    return label.replace("_", " ").replace("nodulegr1cm", "nodule > 1 cm")

@@ -1,6 +1,9 @@
-"""Objects: everything that an explanation becomes in DICOM, made and written to a folder."""
+"""Objects: everything that an explanation becomes in DICOM, made and written to a folder.
 
-from collections.abc import Iterator, Sequence
+Import it where it is used: it needs highdicom, which is optional.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from hirescam.errors import TargetError, WriteError
 from hirescam.explanation import Explanation
 from hirescam.export.dicom.codes import Place
 from hirescam.export.dicom.parametric_map import parametric_map
+from hirescam.export.dicom.secondary_capture import Picture, secondary_capture
 from hirescam.export.dicom.segmentation import (
     evidence_segments,
     organ_segments,
@@ -36,22 +40,30 @@ def write_dicom(
     organs: OrganMasks | None = None,
     labels: Sequence[str] | None = None,
     threshold: float = 0.5,
+    picture_of: Callable[[str], Picture] | None = None,
 ) -> list[Path]:
     """Write a Parametric Map per label, segmentations and a report into the folder `out`.
 
     They belong to the study of `source` and name its patient. `labels` chooses the maps, each
     of which is as large as the scan; left out, those of the five most probable labels that are
     more likely than not, or of the most probable one. The report holds those chosen, or all.
+    `picture_of` gives a label's key picture, which becomes a Secondary Capture.
     `threshold` is the share of a map's peak from which its segment begins.
 
     Raises `WriteError` if `source` is not the series that was explained or the disk refuses,
     `TargetError` for an unknown label.
     """
-    from hirescam.export.dicom.objects import objects
-
     check_is_source(source, explanation.scan)
     mapped, told = _chosen(explanation, labels)
-    made = objects(explanation, source, organs, mapped=mapped, told=told, threshold=threshold)
+    made = objects(
+        explanation,
+        source,
+        organs,
+        mapped=mapped,
+        told=told,
+        threshold=threshold,
+        picture_of=picture_of,
+    )
     return [_write(each, Path(out) / f"{name}.dcm") for name, each in made]
 
 
@@ -64,8 +76,6 @@ def write_organ_segmentation(
     Raises `WriteError` if no organ has a voxel, if `source` is not the series of `scan`, or if
     the disk refuses.
     """
-    from hirescam.export.dicom.objects import organ_object
-
     check_is_source(source, scan)
     return _write(organ_object(organs, scan, source), Path(path))
 
@@ -105,6 +115,7 @@ def objects(
     mapped: Sequence[str],
     told: Sequence[str],
     threshold: float,
+    picture_of: Callable[[str], Picture] | None,
 ) -> Named:
     """Maps, segmentations and the report, one after the other: each map is large."""
     pictures = {}
@@ -114,9 +125,25 @@ def objects(
     yield from _thresholded(explanation, mapped, threshold, source)
     if organs is not None:
         yield from _of_organs(explanation, mapped, organs, source)
+    if picture_of is not None:
+        yield from _captures(explanation, mapped, picture_of, source)
     shares = None if organs is None else explanation.by_organ(organs)
     place = Place(FIRST_SERIES + 4, "hirescam: findings")
     yield "report", report(explanation, told, shares, source, place, pictures)
+
+
+def _captures(
+    explanation: Explanation,
+    labels: Sequence[str],
+    picture_of: Callable[[str], Picture],
+    source: SourceSeries,
+) -> Named:
+    """One series of key pictures, in which each label's is an instance."""
+    series = Place(FIRST_SERIES + 5, "hirescam: key pictures")
+    for number, label in enumerate(labels, start=1):
+        place = replace(series, instance_number=number)
+        made = secondary_capture(explanation, label, picture_of(label), source, place)
+        yield f"key-picture-{number:02}", made
 
 
 def organ_object(organs: OrganMasks, scan: Volume, source: SourceSeries) -> Dataset:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from hirescam.cohort.run import Tally
 
 
-def say(
-    *parts: object, sep: str = " ", file: TextIO | None = None, flush: bool = False
-) -> None:
+def say(*parts: object, sep: str = " ", file: Any = None, flush: bool = False) -> None:
     """Print a line; codes that a terminal would obey are spelled out."""
     print(printable(sep.join(map(str, parts))), file=file, flush=flush)
 

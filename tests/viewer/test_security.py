@@ -1,12 +1,17 @@
 """The page answers only this machine, this user, this page, and only to look."""
 
+import asyncio
 import http.client
 import json
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from hirescam.viewer.app import build_app
+from hirescam.viewer.cases import Case
+from hirescam.viewer.deadline import SECONDS
 from hirescam.viewer.security import LARGEST_HEADERS, LONGEST_ADDRESS
 
 
@@ -124,8 +129,7 @@ def test_only_the_files_of_a_case_are_given(address, folder, path):
 
 
 def test_a_summary_that_names_files_elsewhere_opens_none_of_them(folder, tmp_path):
-    from hirescam.viewer.cases import Case
-    from hirescam.viewer.server import _file
+    from hirescam.viewer.app import _file
 
     (tmp_path / "secret").write_text("secret")
     home = tmp_path / "case"
@@ -156,3 +160,60 @@ def test_every_case_and_its_scene_are_told(address):
     assert scene["maps"].keys() == {"hirescam", "gradcam"}
     assert scene["organs"]["names"] == {"1": "right_lung", "2": "left_lung", "3": "mediastinum"}
     assert scene["words"]["lung_nodule"][0]["evidence"] == "nodule"
+
+
+@pytest.mark.parametrize("path", ["case/0/%00", "case/0/scan%00.nii.gz", "%00", "case/0/a/%00"])
+def test_a_zero_byte_names_no_file(address, path):
+    assert ask(address, path)[0] == 404
+
+
+def connected(address):
+    parts = urlsplit(address)
+    return socket.create_connection((parts.hostname, parts.port), timeout=20)
+
+
+def test_half_sent_requests_shut_nobody_out(address):
+    half = [connected(address) for _ in range(100)]
+    try:
+        for each in half:
+            each.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        assert ask(address)[0] == 200
+    finally:
+        for each in half:
+            each.close()
+
+
+def test_a_half_sent_request_is_cut_off(address):
+    with connected(address) as half:
+        half.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        start = time.monotonic()
+        assert half.recv(100) == b""
+        assert time.monotonic() - start < SECONDS + 10
+
+
+def test_a_word_that_opens_the_page_does_so_once():
+    """A browser is started with it, where other users can read it."""
+    app, answers = build_app((), port=80, token="token", once="once"), []
+
+    async def send(message):
+        answers.append(message)
+
+    for path in ("/once", "/once", "/token/cases.json"):
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+        scope |= {"query_string": b"", "headers": [(b"host", b"127.0.0.1:80")]}
+        asyncio.run(app(scope, None, send))
+    first, refused, told = (each for each in answers if each["type"] == "http.response.start")
+    assert first["status"] == 303
+    assert (b"location", b"/token/") in first["headers"]
+    assert refused["status"] == 403
+    assert told["status"] == 200
+
+
+@pytest.mark.parametrize("name", ["organs.nii.gz", "scan.nii.gz", "summary.json", "maps/x.gz"])
+def test_no_link_leads_out_of_a_folder(tmp_path, name):
+    (tmp_path / "secret").write_text("secret")
+    folder = tmp_path / "case"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).symlink_to(tmp_path / "secret")
+    case = Case("case", folder.resolve(), {"organs": {}, "findings": []})
+    assert case.file(name) is None

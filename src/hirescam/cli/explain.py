@@ -304,9 +304,9 @@ def view(
     from hirescam.viewer.cases import read_cases
     from hirescam.viewer.server import serve
 
-    def ready(address: str) -> None:
+    def ready(address: str, once: str) -> None:
         say(f"{address}\nCtrl-C ends it.", flush=True)
         if browser:
-            webbrowser.open(address)
+            webbrowser.open(once)
 
     serve(read_cases(folder), read_cases(beside) if beside else (), port=port, on_ready=ready)

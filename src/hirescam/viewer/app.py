@@ -20,7 +20,7 @@ _PACKED = {"content-encoding": "gzip"}  # the browser unpacks while it reads
 
 
 def build_app(
-    cases: Sequence[Case], beside: Sequence[Case] = (), *, port: int, token: str
+    cases: Sequence[Case], beside: Sequence[Case] = (), *, port: int, token: str, once: str = ""
 ) -> ASGIApp:
     """The pages of `cases`; those in `beside` are another model's, told apart by name.
 
@@ -62,6 +62,7 @@ def build_app(
         ),
         port,
         token,
+        once,
     )
 
 
@@ -90,7 +91,7 @@ def _file(case: Case, name: str) -> Response:
         return made[name]()
     if (mask := case.mask(name)) is not None:
         return Response(mask, media_type=_BYTES)
-    path = (case.folder / name).resolve()  # a summary could name, or a link lead, anywhere
-    if name not in case.files or not path.is_relative_to(case.folder) or not path.is_file():
+    path = case.file(name) if name in case.files else None
+    if path is None:
         raise HTTPException(404, "This case has no such file.")
     return FileResponse(path, headers=_PACKED, media_type=_BYTES)

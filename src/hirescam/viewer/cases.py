@@ -38,6 +38,10 @@ class Case:
     folder: Path
     summary: Mapping[str, Any]
 
+    def file(self, name: str) -> Path | None:
+        """A file of the folder; none where a name or a link leads out of it."""
+        return _inside(self.folder, name)
+
     @cached_property
     def files(self) -> frozenset[str]:
         """The packed files that a browser may ask for; no other is ever opened."""
@@ -59,7 +63,7 @@ class Case:
     @cached_property
     def scene(self) -> dict[str, Any]:
         """What the page needs besides the summary."""
-        words = self.folder / REPORT_WORDS
+        words = self.file(REPORT_WORDS)
         first = next(iter(next(iter(self.maps.values())).values()))
         offset = stored_nifti(self.folder / first, first).offset
         return scene(
@@ -71,7 +75,7 @@ class Case:
                 for method, of in self.maps.items()
             },
             masks=[stored for stored, _ in self._masks.values()],
-            words=read_json(words) if words.is_file() else None,
+            words=read_json(words) if words is not None else None,
         )
 
     @property
@@ -87,6 +91,8 @@ class Case:
     def _masks(self) -> dict[str, tuple[Stored, bytes]]:
         found = {}
         for path in sorted((self.folder / MASKS_FOLDER).glob("*.nii.gz"))[:_MOST_MASKS]:
+            if self.file(f"{MASKS_FOLDER}/{path.name}") is None:
+                continue
             masks = read_label_nifti(path)
             inside = (masks.codes > 0).astype(np.uint8)
             codes, affine = shrink(inside, masks.affine, ORGAN_VOXELS, mean=False)
@@ -97,9 +103,10 @@ class Case:
     @cached_property
     def _organs(self) -> tuple[Stored, bytes] | None:
         told = self.summary.get("organs")
-        if told is None:
+        path = self.file("organs.nii.gz")
+        if told is None or path is None:
             return None
-        masks = read_organs(self.folder / "organs.nii.gz")
+        masks = read_organs(path)
         codes, affine = shrink(masks.codes, masks.affine, ORGAN_VOXELS, mean=False)
         return Stored.whole(ORGANS_VIEW, codes, affine), codes.tobytes()
 
@@ -129,14 +136,25 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
     return tuple(_read_case(home) for home in homes)
 
 
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file of that name in a folder, unless the name or a link leads out of it."""
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, ValueError):  # a name with a zero byte, a loop of links
+        return None
+
+
 def _read_case(folder: Path) -> Case:
     folder = folder.resolve()
-    if not (folder / SCAN_FILE).is_file():
+    if _inside(folder, SCAN_FILE) is None:
         raise ReadError(
             f"{folder} holds no {SCAN_FILE}, so there is no scan to look at: explain it again "
             f"with this version, with pages"
         )
-    path = folder / _SUMMARY
+    path = _inside(folder, _SUMMARY)
+    if path is None:
+        raise ReadError(f"{folder / _SUMMARY} leads out of its folder: copy it there")
     if path.stat().st_size > _LARGEST_JSON:
         raise ReadError(f"{path} is larger than any summary: give a folder that we wrote")
     try:

@@ -7,10 +7,10 @@ printed (no other user), come from this page (no other site), and ask without se
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_ADDRESS = 2048
@@ -34,11 +34,17 @@ ANSWER_HEADERS = {
 
 @dataclass(frozen=True)
 class Guard:
-    """Lets through only what this page itself would ask; `port` and `token` are this run's."""
+    """Lets through only what this page itself would ask; `port` and `token` are this run's.
+
+    `once` is a word that is exchanged for the token a single time: a browser is started with
+    it, for other users can read what is on a command line.
+    """
 
     app: ASGIApp
     port: int
     token: str
+    once: str = ""
+    _spent: set[str] = field(default_factory=set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -47,11 +53,20 @@ class Guard:
         if scope["type"] != "http":  # there are no web sockets here
             return
         send = _with_headers(send)
+        if self._exchanges(scope) and not _foreign_host(self, scope):
+            self._spent.add(self.once)
+            await RedirectResponse(f"/{self.token}/", 303)(scope, receive, send)
+            return
         for wrong, status, sentence in _CHECKS:
             if wrong(self, scope):
                 await PlainTextResponse(f"{sentence}\n", status)(scope, receive, send)
                 return
         await self.app(_without_token(scope), receive, send)
+
+    def _exchanges(self, scope: Scope) -> bool:
+        given = scope["path"].strip("/").encode()
+        fresh = bool(self.once) and self.once not in self._spent and scope["method"] == "GET"
+        return fresh and secrets.compare_digest(given, self.once.encode())
 
 
 def _foreign_host(guard: Guard, scope: Scope) -> bool:

@@ -18,9 +18,12 @@ def serve(
     beside: Sequence[Case] = (),
     *,
     port: int = 0,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[str, str], None],
 ) -> None:
     """Show `cases` until interrupted; `on_ready` gets the address, token included.
+
+    Its second argument is an address that leads there once: other users of the machine can
+    read what a browser is started with.
 
     Port 0 takes a free one. Raises `MissingPackageError` without starlette and uvicorn,
     `HirescamError` if the page's script was never built or the port is taken.
@@ -29,6 +32,7 @@ def serve(
         import uvicorn
 
         from hirescam.viewer.app import build_app
+        from hirescam.viewer.deadline import PromptProtocol
         from hirescam.viewer.security import LARGEST_HEADERS
     except ImportError as error:
         raise MissingPackageError(
@@ -39,23 +43,23 @@ def serve(
             "this hirescam was built without npm, so its viewer is missing: open report.html "
             "in the folder instead, or install again where npm is"
         )
-    token = secrets.token_urlsafe(24)
+    token, once = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with _listening(port) as listener:
         port = listener.getsockname()[1]
-        app = build_app(cases, beside, port=port, token=token)
+        app = build_app(cases, beside, port=port, token=token, once=once)
         settings = uvicorn.Config(
             app,
-            http="h11",
+            http=PromptProtocol,
             ws="none",
             lifespan="off",
             h11_max_incomplete_event_size=LARGEST_HEADERS,
-            limit_concurrency=64,
             access_log=False,
             log_level="warning",
             server_header=False,
         )
         Thread(target=_foresee, args=(cases[:1],), daemon=True).start()
-        on_ready(f"http://{LOOPBACK}:{port}/{token}/")
+        home = f"http://{LOOPBACK}:{port}"
+        on_ready(f"{home}/{token}/", f"{home}/{once}")
         uvicorn.Server(settings).run(sockets=[listener])
 
 

@@ -1,11 +1,15 @@
 """DeLong's interval and test, against pairs counted one by one and against the bootstrap."""
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from hirescam.metrics.auroc import auroc
 from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.delong import _covariance, auroc_difference, auroc_interval
+from hirescam.metrics.small_samples import score_interval
 
 
 @pytest.fixture
@@ -54,10 +58,76 @@ def test_about_95_of_100_intervals_hold_the_truth(random):
     assert 0.89 < inside / 120 < 1.0
 
 
-def test_a_perfect_score_has_no_spread_and_stays_within_one():
-    present = np.array([False] * 5 + [True] * 5)
-    found = auroc_interval(present, np.arange(10.0))
-    assert (found.low, found.value, found.high) == (1, 1, 1)
+@pytest.mark.parametrize(("each", "below"), [(2, 0.5), (5, 0.75), (50, 0.98)])
+def test_a_perfect_score_has_an_interval_that_narrows_with_more_scans(each, below):
+    present = np.repeat([False, True], each)
+    scores = np.arange(2.0 * each)
+    found, worst = auroc_interval(present, scores), auroc_interval(present, -scores)
+    assert (found.value, found.high) == (1, 1)
+    assert 0 < found.low < below
+    assert (worst.low, worst.high) == pytest.approx((0, 1 - found.low))
+
+
+def test_a_score_that_says_nothing_has_an_interval_around_a_half():
+    found = auroc_interval(np.repeat([False, True], 6), np.zeros(12))
+    assert found.value == 0.5
+    assert found.low < 0.3
+    assert found.high > 0.7
+
+
+@pytest.mark.parametrize("truth", [0.76, 0.98, 0.995])
+@pytest.mark.parametrize("counts", [(3, 10), (10, 10), (5, 50)])
+def test_intervals_of_few_scans_hold_the_truth_as_often_as_they_say(random, truth, counts):
+    effect = np.sqrt(2) * norm.ppf(truth)
+    present = np.repeat([True, False], counts)
+    inside = 0
+    for _ in range(150):
+        found = auroc_interval(present, random.normal(size=sum(counts)) + effect * present)
+        inside += found.low <= truth <= found.high
+    assert inside / 150 > 0.9
+
+
+def test_score_interval_of_a_known_case():
+    # the end of an interval solves Newcombe's equation
+    low, high = score_interval(1.0, 10, 10)
+    z, half = norm.ppf(0.975), 9
+    variance = (
+        low * (1 - low) * (1 + half * (1 - low) / (2 - low) + half * low / (1 + low)) / 100
+    )
+    assert (1 - low) ** 2 == pytest.approx(z**2 * variance)
+    assert high == 1
+
+
+def test_a_p_value_of_few_scans_is_what_chance_would_do():
+    present = np.array([False, False, True, True])
+    scores = np.arange(4.0)
+    difference, p = auroc_difference(present, scores, -scores)
+    ways = [
+        abs(
+            auroc(present, np.where(swap, 3 - scores, scores))
+            - auroc(present, np.where(swap, scores, 3 - scores))
+        )
+        for swap in itertools.product((False, True), repeat=4)
+    ]
+    assert difference == 1
+    assert p == pytest.approx(np.mean(np.array(ways) >= 1))
+    assert p >= 2 / 16
+
+
+def test_p_values_of_equally_good_scores_of_few_scans_are_no_smaller_than_chance(random):
+    present = np.repeat([True, False], (8, 12))
+    values = [
+        auroc_difference(present, *(random.normal(size=20) + 2 * present for _ in range(2)))[1]
+        for _ in range(60)
+    ]
+    assert np.mean(np.array(values) < 0.05) < 0.12
+    assert min(values) > 0
+
+
+def test_a_bootstrap_of_one_value_tells_no_spread():
+    found = bootstrap(lambda scans: 1.0, 20, draws=50)
+    assert found.value == 1
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_one_class_alone_is_undefined(random):

@@ -108,7 +108,6 @@ class Measured:
 def evaluate_run(run: Measured, out: Path, *, overwrite: bool) -> Path:
     """Measure on scans that the run's config names; the folder written."""
     with counter() as show:
-        from hirescam.evaluation.localisation import chosen_thresholds
         from hirescam.evaluation.outcomes import evaluate
         from hirescam.figures.evaluation_page import write_evaluation
         from hirescam.models.files import load_model
@@ -127,11 +126,10 @@ def evaluate_run(run: Measured, out: Path, *, overwrite: bool) -> Path:
             )
             for name in dict.fromkeys([VALID, run.split])
         }
-        thresholds = chosen_thresholds(outcomes[VALID]) if run.split != VALID else None
         return write_evaluation(
             outcomes[run.split],
             out,
-            thresholds=thresholds,
+            valid=outcomes[VALID] if run.split != VALID else None,
             title=f"{run.config.name}, {run.split} scans",
             notes=model.card.notes,
             overwrite=overwrite,

@@ -11,7 +11,6 @@ import torch
 from hirescam.cohort.manifest import Entry
 from hirescam.cohort.work import result_folder
 from hirescam.errors import ReadError
-from hirescam.evaluation.localisation import chosen_thresholds
 from hirescam.evaluation.outcomes import (
     Outcomes,
     evaluate,
@@ -153,7 +152,7 @@ def write_page(
     folder = write_evaluation(
         outcomes,
         out / "evaluation",
-        thresholds=chosen_thresholds(_gathered(of_split[VALID], out)) if elsewhere else None,
+        valid=_gathered(of_split[VALID], out) if elsewhere else None,
         title=title,
         notes=notes,
         overwrite=True,

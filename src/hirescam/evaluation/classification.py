@@ -14,6 +14,8 @@ from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.calibration import brier, reliability
 from hirescam.metrics.delong import Interval, auroc_interval
 
+CHANCE = 0.5
+
 
 def classification(outcomes: Outcomes, *, draws: int = 1000) -> list[Row]:
     """Per label: AUROC, average precision, calibration. NaN where one class is empty."""
@@ -28,11 +30,16 @@ def median_auroc(*of_models: Outcomes, draws: int = 1000) -> Interval:
 
     Of several models on the same scans it is the mean of their medians.
     """
-    return bootstrap(
+    found = bootstrap(
         lambda scans: float(np.mean([_median_auroc(each, scans) for each in of_models])),
         len(of_models[0].scans),
         draws=draws,
     )
+    if not np.isnan(found.low) or np.isnan(found.value):
+        return found
+    # every draw gave the same, as where all labels are told apart without an error
+    ends = np.array([_median_ends(each) for each in of_models]).mean(axis=0)
+    return Interval(found.value, float(ends[0]), float(ends[1]))
 
 
 def _classified(
@@ -59,7 +66,26 @@ def _classified(
         "brier": brier(present, said),
         "calibration_error": reliability(present, said).error,
         "threshold": _youden(present, said),
+        "learnt": learnt(auroc_interval(present, said)),
     }
+
+
+def learnt(found: Interval) -> str:
+    """Whether an AUROC is above chance: "no" where its interval includes 0.5."""
+    if np.isnan(found.low):
+        return "unknown"
+    return "yes" if found.low > CHANCE else "no"
+
+
+def learnt_labels(outcomes: Outcomes) -> dict[str, str]:
+    """The same of every label."""
+    told = {}
+    for column, label in enumerate(outcomes.labels):
+        truth = outcomes.truth[:, column]
+        known = ~np.isnan(truth)
+        scores = outcomes.logits[known, column].astype(float)
+        told[label] = learnt(auroc_interval(truth[known] == 1, scores))
+    return told
 
 
 def _average_precision(
@@ -87,6 +113,22 @@ def _median_auroc(outcomes: Outcomes, scans: np.ndarray) -> float:
             auroc(truth[known] == 1, outcomes.logits[scans, column][known].astype(float))
         )
     return float(np.nanmedian(each)) if not np.isnan(each).all() else np.nan
+
+
+def _median_ends(outcomes: Outcomes) -> tuple[float, float]:
+    """Medians over the labels of the two ends of their AUROCs' intervals."""
+    ends = []
+    for column in range(len(outcomes.labels)):
+        truth = outcomes.truth[:, column]
+        known = ~np.isnan(truth)
+        scores = outcomes.logits[known, column].astype(float)
+        found = auroc_interval(truth[known] == 1, scores)
+        if not np.isnan(found.low):
+            ends.append((found.low, found.high))
+    if not ends:
+        return np.nan, np.nan
+    low, high = np.median(ends, axis=0)
+    return float(low), float(high)
 
 
 def _scikit_learn() -> ModuleType:

@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from hirescam.anatomy import CONCEPTS
+from hirescam.evaluation.classification import learnt_labels
 from hirescam.evaluation.outcomes import METHODS, SIGNS, Outcomes
+from hirescam.evaluation.references import ATLAS, ReferenceValues, gain
 from hirescam.evaluation.tables import Row, interval_columns, share
 from hirescam.metrics.bootstrap import bootstrap
 from hirescam.metrics.delong import Interval, auroc_difference
@@ -46,13 +48,30 @@ def overall(values: Values, *, draws: int = 1000) -> Interval:
 
 
 def localisation(
-    outcomes: Outcomes, thresholds: Float[np.ndarray, "method label"], *, draws: int = 1000
+    outcomes: Outcomes,
+    thresholds: Float[np.ndarray, "method label"],
+    *,
+    references: ReferenceValues | None = None,
+    draws: int = 1000,
 ) -> list[Row]:
-    """OrganIoU by method: of all pairs, by concept group, by labels per scan, by label."""
+    """OrganIoU by method: of all pairs, by concept group, by labels per scan, by label.
+
+    With `references` these have rows too, and every method its gain over the atlas. `learnt`
+    is "no" for a label whose AUROC interval includes 0.5: its maps mean nothing.
+    """
     rows: list[Row] = []
-    for method in METHODS:
-        values = organ_values(outcomes, method, thresholds)
-        for group, name, part in _groups(outcomes, values):
+    learnt = learnt_labels(outcomes)
+    values_of = {method: organ_values(outcomes, method, thresholds) for method in METHODS}
+    if references is not None:
+        values_of |= references.organ_iou
+    atlas = None if references is None else references.organ_iou[ATLAS]
+    for method, values in values_of.items():
+        beside = zip(
+            _groups(outcomes, values),
+            _groups(outcomes, values if atlas is None else atlas),
+            strict=True,
+        )
+        for (group, name, part), (_, _, of_atlas) in beside:
             found = overall(part, draws=draws)
             rows.append(
                 {
@@ -61,9 +80,9 @@ def localisation(
                     "name": name,
                     "pairs": int((~np.isnan(part)).sum()),
                     **interval_columns("organ_iou", found),
-                    **_threshold(
-                        group, name, outcomes.labels, thresholds[METHODS.index(method)]
-                    ),
+                    **_gain(method, part, None if atlas is None else of_atlas, draws),
+                    **_threshold(group, name, outcomes.labels, thresholds, method),
+                    "learnt": learnt[name] if group == "label" and method in METHODS else "",
                 }
             )
     return rows
@@ -103,12 +122,25 @@ def _groups(outcomes: Outcomes, values: Values) -> Iterator[tuple[str, str, Valu
         yield "label", label, values[:, [column]]
 
 
+def _gain(method: str, values: Values, atlas: Values | None, draws: int) -> Row:
+    """How much a method gains over the atlas, on the same scans; NaN for references."""
+    if atlas is None or method not in METHODS:
+        nothing = Interval(np.nan, np.nan, np.nan)
+        return interval_columns("gain_over_atlas", nothing)
+    return interval_columns("gain_over_atlas", gain(values, atlas, draws=draws))
+
+
 def _threshold(
-    group: str, name: str, labels: Sequence[str], chosen: Float[np.ndarray, "label"]
+    group: str,
+    name: str,
+    labels: Sequence[str],
+    thresholds: Float[np.ndarray, "method label"],
+    method: str,
 ) -> Row:
-    if group != "label" or np.isnan(chosen[labels.index(name)]):
+    if group != "label" or method not in METHODS:
         return {"threshold": np.nan}
-    return {"threshold": float(THRESHOLDS[int(chosen[labels.index(name)])])}
+    chosen = thresholds[METHODS.index(method), labels.index(name)]
+    return {"threshold": np.nan if np.isnan(chosen) else float(THRESHOLDS[int(chosen)])}
 
 
 def slice_table(outcomes: Outcomes, *, draws: int = 200) -> list[Row]:

@@ -7,10 +7,11 @@ compared and drawn again without the network. `evaluate` makes them, one forward
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32, Int8
 from scipy.special import expit
 from torch import Tensor
 
@@ -20,13 +21,21 @@ from hirescam.ct.preparation import windowed
 from hirescam.errors import ModelError, ReadError
 from hirescam.explanation import MAPS
 from hirescam.methods.capture import capture
-from hirescam.metrics.organ_iou import Definition, organ_ious
+from hirescam.metrics.lesions import LESION_MEASURES, lesion_measures
+from hirescam.metrics.organ_iou import Definition, organ_ious, scaled
 from hirescam.models.files import Model
 from hirescam.regions.allowed import Regions
 from hirescam.regions.downsample import Downsampling
 from hirescam.regions.files import read_organs_on_map
 from hirescam.training.datasets.cases import Case
-from hirescam.training.prepared import Files, Grid, OnProgress, grid_of, prepare_all
+from hirescam.training.prepared import (
+    Files,
+    Grid,
+    OnProgress,
+    grid_of,
+    prepare_all,
+    read_prepared_lesions,
+)
 
 METHODS = tuple(MAPS)
 SIGNS = ("positive", "negative")
@@ -40,6 +49,12 @@ class Outcomes:
     `THRESHOLDS`. `outside` is the evidence of either sign that lies outside the allowed region,
     `evidence` all of it, both as sums of the raw map. A network that does not score single
     slices has none in `slice_scores`.
+
+    What follows is None in outcomes of earlier versions. `places` and `organs` tell where
+    labels were allowed. `map_sums` are the scaled HiResCAM maps of present labels, added up
+    over each half of the scans (`scan_half`); `map_counts` tells of how many. Where lesion
+    masks came with the scans, `lesions` are `LESION_MEASURES`, and `lesion_states` are 1 in
+    cells of a lesion, −1 beside one or where nothing is known, and 0 elsewhere.
     """
 
     scans: tuple[str, ...]
@@ -50,6 +65,12 @@ class Outcomes:
     organ_ious: Float32[np.ndarray, "scan method label threshold"]
     evidence: Float32[np.ndarray, "scan method label sign"]
     outside: Float32[np.ndarray, "scan method label sign"]
+    places: Bool[np.ndarray, "scan label organ"] | None = None
+    organs: Bool[np.ndarray, "scan organ map_slice map_row map_column"] | None = None
+    map_sums: Float32[np.ndarray, "half label map_slice map_row map_column"] | None = None
+    map_counts: Float32[np.ndarray, "half label"] | None = None
+    lesions: Float32[np.ndarray, "scan method label measure"] | None = None
+    lesion_states: Int8[np.ndarray, "scan label map_slice map_row map_column"] | None = None
 
     @property
     def probabilities(self) -> Float[np.ndarray, "scan label"]:
@@ -57,16 +78,30 @@ class Outcomes:
         return expit(self.logits.astype(float))
 
     def of(self, scans: Sequence[int]) -> "Outcomes":
-        """Some of the scans, by number."""
+        """Some of the scans, by number; sums of maps stay those of all."""
         rows = list(scans)
         names = tuple(self.scans[row] for row in rows)
-        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
+        arrays = {
+            name: values if name in _SUMS else values[rows]
+            for name, values in self.arrays.items()
+        }
         return Outcomes(names, self.labels, **arrays)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array that is there, by name."""
+        return {name: values for name in _ARRAYS if (values := getattr(self, name)) is not None}
 
 
 _ARRAYS = tuple(
     field.name for field in fields(Outcomes) if field.name not in ("scans", "labels")
 )
+_SUMS = ("map_sums", "map_counts")
+
+
+def scan_half(scan: str) -> int:
+    """0 or 1, by the name of a scan: the half of a set to which it belongs."""
+    return crc32(scan.encode()) % 2
 
 
 def outcome(
@@ -76,6 +111,7 @@ def outcome(
     truth: Float32[np.ndarray, "label"],
     regions: Regions,
     *,
+    lesion_states: Int8[np.ndarray, "label map_slice map_row map_column"] | None = None,
     definition: Definition = "paper",
 ) -> Outcomes:
     """What `model` says of one scan: one forward pass, all labels, both methods."""
@@ -99,6 +135,7 @@ def outcome(
     outside = (signed * ~allowed[None, :, None]).sum(axis=(3, 4, 5))
     for values in (ious, evidence, outside):
         values[:, absent] = np.nan
+    map_sums, map_counts = _in_half(scan, maps[METHODS.index("hirescam")], regions.present)
     return Outcomes(
         scans=(scan,),
         labels=model.labels,
@@ -108,7 +145,38 @@ def outcome(
         organ_ious=ious[None].astype(np.float32),
         evidence=evidence[None].astype(np.float32),
         outside=outside[None].astype(np.float32),
+        places=regions.places[None] & regions.present[None, :, None],
+        organs=regions.organs[None],
+        map_sums=map_sums,
+        map_counts=map_counts,
+        lesions=None if lesion_states is None else _lesions(maps, lesion_states, truth),
+        lesion_states=None if lesion_states is None else lesion_states[None],
     )
+
+
+def _in_half(
+    scan: str,
+    maps: Float[np.ndarray, "label map_slice map_row map_column"],
+    present: Bool[np.ndarray, "label"],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scaled maps of present labels in the scan's half, and how many; nothing in the other."""
+    known = present & ~np.isnan(maps).any(axis=(1, 2, 3))
+    sums, counts = np.zeros((2, *maps.shape), np.float32), np.zeros((2, len(maps)), np.float32)
+    sums[scan_half(scan), known] = scaled(maps[known])
+    counts[scan_half(scan), known] = 1
+    return sums, counts
+
+
+def _lesions(
+    maps: Float[np.ndarray, "method label map_slice map_row map_column"],
+    states: Int8[np.ndarray, "label map_slice map_row map_column"],
+    truth: Float32[np.ndarray, "label"],
+) -> Float32[np.ndarray, "1 method label measure"]:
+    values = np.full((1, *maps.shape[:2], len(LESION_MEASURES)), np.nan, np.float32)
+    for label in np.flatnonzero(truth == 1).tolist():
+        for method, of_method in enumerate(maps):
+            values[0, method, label] = lesion_measures(of_method[label], states[label])
+    return values
 
 
 def joined(parts: Sequence[Outcomes]) -> Outcomes:
@@ -117,14 +185,21 @@ def joined(parts: Sequence[Outcomes]) -> Outcomes:
         raise ModelError(
             f"{len(parts)} outcomes of different labels: join those of one model only"
         )
-    arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ARRAYS}
+    known = set.intersection(*(set(part.arrays) for part in parts))
+    arrays = {
+        name: sum(getattr(part, name) for part in parts)
+        if name in _SUMS
+        else np.concatenate([getattr(part, name) for part in parts])
+        for name in _ARRAYS
+        if name in known
+    }
     scans = tuple(scan for part in parts for scan in part.scans)
     return Outcomes(scans, parts[0].labels, **arrays)
 
 
 def save_outcomes(outcomes: Outcomes, path: Path) -> None:
     """Write outcomes to one file, whole or not at all."""
-    arrays = {name: getattr(outcomes, name) for name in _ARRAYS}
+    arrays = outcomes.arrays
     names = {"scans": np.array(outcomes.scans), "labels": np.array(outcomes.labels)}
     with atomic_write(path) as file:
         np.savez_compressed(file, allow_pickle=False, **names, **arrays)
@@ -133,7 +208,7 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
 def load_outcomes(path: Path) -> Outcomes:
     """Read what `save_outcomes` wrote."""
     with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in _ARRAYS}
+        arrays = {name: file[name] for name in _ARRAYS if name in file}
         scans, labels = (tuple(file[name].tolist()) for name in ("scans", "labels"))
     return Outcomes(scans, labels, **arrays)
 
@@ -164,8 +239,15 @@ def evaluate(
     alone. Raises `ReadError` for a scan that cannot be read, or a folder of other outcomes.
     """
     grid = grid_of(model, downsampling=downsampling)
+    with_lesions = any(case.lesions is not None for case in cases)
     files = prepare_all(
-        cases, grid, cache, with_organs=True, jobs=jobs, on_progress=on_progress
+        cases,
+        grid,
+        cache,
+        with_organs=True,
+        lesions_of=model.labels if with_lesions else (),
+        jobs=jobs,
+        on_progress=on_progress,
     )
     parts = []
     for start in range(0, len(cases), EVERY):
@@ -187,11 +269,13 @@ def _some(
     path = keep / f"{cases[0].id}-{len(cases)}.npz" if keep else None
     if path and path.exists():
         kept = load_outcomes(path)
-        if (kept.scans, kept.labels) == (tuple(case.id for case in cases), model.labels):
+        if (kept.scans, kept.labels) != (tuple(case.id for case in cases), model.labels):
+            raise ReadError(
+                f"{path.parent.name} keeps outcomes of other scans or labels: give an empty "
+                f"folder"
+            )
+        if kept.organs is not None:  # else of an earlier version, which kept less
             return kept
-        raise ReadError(
-            f"{path.parent.name} keeps outcomes of other scans or labels: give an empty folder"
-        )
     made = joined(
         [
             _one(model, case, of_case, grid, definition)
@@ -210,4 +294,7 @@ def _one(
     assert files.organs is not None, "prepared with organs"
     organs = read_organs_on_map(files.organs, grid.map_shape)
     regions = Regions(model.labels, case.labels == 1, case.places, organs)
-    return outcome(model, case.id, x, case.labels, regions, definition=definition)
+    states = None if files.lesions is None else read_prepared_lesions(files.lesions)
+    return outcome(
+        model, case.id, x, case.labels, regions, lesion_states=states, definition=definition
+    )

@@ -18,6 +18,11 @@ from hirescam.evaluation.localisation import (
     slice_table,
 )
 from hirescam.evaluation.outcomes import METHODS, Outcomes, save_outcomes
+from hirescam.evaluation.references import (
+    WHAT_REFERENCES_SAY,
+    lesion_table,
+    reference_values,
+)
 from hirescam.evaluation.tables import Row
 from hirescam.figures.charts import dots, reliability_curves
 from hirescam.figures.output import svg, without_nan, write_csv
@@ -35,6 +40,7 @@ def write_evaluation(
     out: Path | str,
     *,
     thresholds: Float[np.ndarray, "method label"] | None = None,
+    valid: Outcomes | None = None,
     title: str = "Evaluation",
     notes: Sequence[str] = (),
     overwrite: bool = False,
@@ -45,16 +51,22 @@ def write_evaluation(
     `thresholds` are those of `chosen_thresholds` on validation scans; left out, they are chosen
     on these very scans, as in the paper's table 1, and the page says so.
     """
+    if thresholds is None and valid is not None:
+        thresholds = chosen_thresholds(valid)
     on_themselves = thresholds is None
     chosen = chosen_thresholds(outcomes) if thresholds is None else thresholds
+    references = reference_values(outcomes, valid)
     tables = {
         "classification": classification(outcomes, draws=draws),
-        "localisation": localisation(outcomes, chosen, draws=draws),
+        "localisation": localisation(outcomes, chosen, references=references, draws=draws),
+        "lesions": lesion_table(outcomes, references, draws=draws),
         "evidence": evidence_outside(outcomes),
         "slices": slice_table(outcomes),
     }
     if on_themselves:
         notes = (*notes, "OrganIoU thresholds were chosen on the scans they are reported on.")
+    if references is not None:
+        notes = (*notes, WHAT_REFERENCES_SAY)
     summary = {
         "hirescam": hirescam.__version__,
         "title": title,
@@ -65,6 +77,8 @@ def write_evaluation(
     }
     with atomic_folder(Path(out), "evaluation", overwrite=overwrite) as folder:
         for name, rows in tables.items():
+            if not rows:
+                continue
             write_csv(rows, folder / f"{name}.csv")
         save_outcomes(outcomes, folder / "outcomes.npz")
         written = json.dumps(without_nan(summary | {"tables": tables}), indent=1)

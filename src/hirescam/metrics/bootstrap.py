@@ -22,7 +22,9 @@ def bootstrap(
     """Percentile interval of `statistic` over `scans` scans drawn with replacement.
 
     Scans are drawn, not scan–label pairs: the labels of one scan belong together. Draws in
-    which the statistic is undefined are left out. Efron and Tibshirani, 1993.
+    which the statistic is undefined are left out. Bounds are NaN where every draw gives the
+    same value, as of a single scan or of scans without an error: no spread can be told from
+    that. Efron and Tibshirani, 1993.
     """
     random = np.random.default_rng(seed)
     values = [statistic(random.integers(scans, size=scans)) for _ in range(draws)]
@@ -32,7 +34,7 @@ def bootstrap(
 
 def _percentiles(values: Float[np.ndarray, "draw"], confidence: float) -> tuple[float, float]:
     defined = values[~np.isnan(values)]
-    if not len(defined):
+    if not len(defined) or np.ptp(defined) <= 1e-12 * np.abs(defined).max():
         return np.nan, np.nan
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

@@ -11,6 +11,10 @@ from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
 from hirescam.metrics.auroc import Truth, auroc
+from hirescam.metrics.small_samples import score_interval, swap_test
+
+FEW = 20
+"""Scans of a class: below that, DeLong's normal approximation is not relied on."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +31,24 @@ def auroc_interval(
     scores: Float[np.ndarray, "scan"],
     confidence: float = 0.95,
 ) -> Interval:
-    """AUROC with its DeLong interval on the logit scale, so that it stays within 0 and 1.
+    """AUROC and its interval: DeLong's on the logit scale, or where wider the score interval.
 
-    NaN where there is no scan of one class; bounds are NaN where there is one: no spread can
-    be told from that.
+    So a score without an error has an interval too, the wider the fewer scans there are. NaN
+    where there is no scan of one class; bounds are NaN where there is one: no spread can be
+    told from that.
     """
     present = present.astype(bool)
     if min(present.sum(), (~present).sum()) < 2:
         return Interval(auroc(present, scores), np.nan, np.nan)
     (value,), covariance = _covariance(present, scores[None])
     spread = float(np.sqrt(covariance[0, 0]))
-    if spread == 0:
-        return Interval(float(value), float(value), float(value))
+    counts = int(present.sum()), int((~present).sum())
+    score_low, score_high = score_interval(float(value), *counts, confidence)
+    if spread == 0 or not 0 < value < 1:
+        return Interval(float(value), score_low, score_high)
     half = norm.ppf((1 + confidence) / 2) * spread / (value * (1 - value))
     low, high = 1 / (1 + np.exp(-(np.log(value / (1 - value)) + np.array([-half, half]))))
-    return Interval(float(value), float(low), float(high))
+    return Interval(float(value), min(float(low), score_low), max(float(high), score_high))
 
 
 def auroc_difference(
@@ -49,15 +56,21 @@ def auroc_difference(
     one: Float[np.ndarray, "scan"],
     other: Float[np.ndarray, "scan"],
 ) -> tuple[float, float]:
-    """AUROC of `one` less that of `other` on the same scans, and its two-sided p value."""
+    """AUROC of `one` less that of `other` on the same scans, and its two-sided p value.
+
+    By DeLong's test; by permutation (`swap_test`) where a class has fewer than `FEW` scans, or
+    where neither score makes an error that a variance could be told from.
+    """
     present = present.astype(bool)
     if min(present.sum(), (~present).sum()) < 2:
         return np.nan, np.nan
     values, covariance = _covariance(present, np.stack([one, other]))
     difference = float(values[0] - values[1])
     spread = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    if spread == 0:
-        return difference, 1.0 if difference == 0 else 0.0
+    if difference == 0 and spread == 0:
+        return difference, 1.0
+    if spread == 0 or min(present.sum(), (~present).sum()) < FEW:
+        return difference, swap_test(present, one, other)
     return difference, float(2 * norm.sf(abs(difference) / spread))
 
 

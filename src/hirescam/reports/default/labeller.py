@@ -5,10 +5,9 @@ and "the nodule" speak of a finding that was told.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from hirescam.reports.default.mentions import (
@@ -19,7 +18,7 @@ from hirescam.reports.default.mentions import (
     find_sizes,
     phrase_roles,
 )
-from hirescam.reports.default.phrases import Match, Phrasebook, Words, split_words
+from hirescam.reports.default.phrases import Match, Phrasebook, Words, split_words, word_set
 from hirescam.reports.default.places import (
     Chain,
     PlaceMention,
@@ -31,14 +30,13 @@ from hirescam.reports.default.places import (
     share,
 )
 from hirescam.reports.default.scope import (
-    Scope,
     clause_numbers,
     clause_starts,
     effects_on,
     find_scopes,
+    key_end,
 )
-from hirescam.reports.default.templates import denied, is_key
-from hirescam.reports.default.text import Headings, Section, split_sentences
+from hirescam.reports.default.text import Headings, split_sentences
 from hirescam.reports.default.vocabulary import Abnormality, Cue, Place, Vocabulary
 from hirescam.reports.profile import LeftOut, VocabularyRow
 from hirescam.reports.table import Finding, Status
@@ -49,6 +47,8 @@ _OPENINGS = (
 )  # fmt: skip
 _PRONOUNS = frozenset(tuple(words.split()) for words in _OPENINGS)
 _DROPPED = frozenset(("hypothetical", "family", "instruction"))
+_LISTING = word_set("/ and or , &")
+_DENYING = word_set("no not none without nil negative absent nothing")
 LARGE_MM = 10.0
 _LONGEST_REMEMBERED = 300  # characters: bounds the memory for any reports
 
@@ -99,21 +99,18 @@ class Reader:
         refers = words.texts[:1] in _PRONOUNS or words.texts[:2] in _PRONOUNS
         if not found[Role] and not refers:
             return _SILENT
-        joining = _joining_colons(words.texts, found[Role])
-        clauses = clause_starts(words.texts, joining)
+        clauses = clause_starts(words.texts)
         mentions = find_mentions(found[Role], self._rows, clauses)
-        mentions = _without_keys(words.texts, mentions, joining)
         if not mentions and not refers:
             return _SILENT
         places = find_places(words.texts, found[Place])
         sizes = find_sizes(sentence)
         if not mentions:
             return self._about_the_last(places, sizes)
-        naming = [part for mention in mentions for part in mention.parts]
-        scopes = find_scopes(words.texts, clauses, found[Cue], naming)
-        for start, end in denied(sentence):
-            part = (bisect_left(words.ends, start + 1), bisect_left(words.starts, end))
-            scopes.append(Scope(*part, "absent"))
+        spans = [(mention.first, mention.stop) for mention in mentions]
+        scopes = find_scopes(words.texts, clauses, found[Cue], spans)
+        key = key_end(words.texts)
+        by_value = _said_by_value(words.texts, key, mentions)
         scene = SentenceContext(
             words.texts, clause_numbers(words.texts, clauses), mentions, self._rows
         )
@@ -124,7 +121,7 @@ class Reader:
         for at, (mention, own) in enumerate(zip(mentions, spots, strict=True)):
             row = self._rows[mention.row]
             status = _status(mention, row, effects_on(mention.parts, scopes))
-            if status is None or lies_elsewhere(mention, own, row):
+            if status is None or lies_elsewhere(mention, own, row) or at in by_value:
                 continue
             start, end = words.starts[mention.first], words.ends[mention.stop - 1]
             locations = self._locations(mention, mentions, own, lies_in)
@@ -139,13 +136,14 @@ class Reader:
     def effects(self, sentence: str, start: int, end: int) -> frozenset[str]:
         """What the cues of a sentence say of the words from `start` to `end`, known or not."""
         words = split_words(sentence)
-        found = self._book.find(words.texts)
-        cues = [match for match in found if isinstance(match.meaning, Cue)]
-        roles = [match for match in found if isinstance(match.meaning, Role)]
-        clauses = clause_starts(words.texts)
         part = (bisect_left(words.ends, start + 1), bisect_left(words.starts, end))
-        others = [p for m in find_mentions(roles, self._rows, clauses) for p in m.parts]
-        return effects_on([part], find_scopes(words.texts, clauses, cues, [*others, part]))
+        found: dict[type, list[Match]] = {Role: [], Place: [], Cue: []}
+        for match in self._book.find(words.texts):
+            found[type(match.meaning)].append(match)
+        clauses = clause_starts(words.texts)
+        mentions = find_mentions(found[Role], self._rows, clauses)
+        spans = [part, *((mention.first, mention.stop) for mention in mentions)]
+        return effects_on([part], find_scopes(words.texts, clauses, found[Cue], spans))
 
     def _about_the_last(self, places: list[Chain], sizes: list[Size]) -> Reading:
         names = [
@@ -176,7 +174,10 @@ class Reader:
             at
             for at, mention in enumerate(mentions)
             if self._rows[mention.row].when_large
-            and any(mention.parts == mentions[other].parts for other in near)
+            and any(
+                mention.first < mentions[other].stop and mentions[other].first < mention.stop
+                for other in near
+            )
         )
 
     def _locations(
@@ -204,29 +205,16 @@ class Reader:
         return tuple(dict.fromkeys((*names, *home)))
 
 
-_NAMES = frozenset(("term", "bare", "normal"))
-
-
-def _joining_colons(words: Sequence[str], roles: Sequence[Match]) -> frozenset[int]:
-    """Colons between a key and its value, of which not both name a finding."""
-    names = [match.first for match in roles if match.meaning.kind in _NAMES]
-    colons = [at for at, word in enumerate(words) if word == ":"]
-    parts = pairwise((0, *colons, len(words)))
-    holds = [any(start <= at < stop for at in names) for start, stop in parts]
-    both = pairwise(holds)
-    return frozenset(at for at, sides in zip(colons, both, strict=True) if not all(sides))
-
-
-def _without_keys(
-    words: Sequence[str], mentions: list[Mention], joining: Collection[int]
-) -> list[Mention]:
-    """Leave out what only heads a value that names findings itself."""
-    if ":" not in words or (colon := words.index(":")) in joining:
-        return mentions
-    keys = [mention for mention in mentions if mention.stop <= colon]
-    if keys and is_key(words, colon, [(each.first, each.stop) for each in keys]):
-        return [mention for mention in mentions if mention.first > colon]
-    return mentions
+def _said_by_value(words: Sequence[str], key: int, mentions: list[Mention]) -> frozenset[int]:
+    """Mentions of a key that only say what its value is about: "Nodules, masses: a nodule"."""
+    inside = [at for at, mention in enumerate(mentions) if mention.stop <= key]
+    value = {mention.row for mention in mentions if mention.first > key}
+    if not inside or not value:
+        return frozenset()
+    several = len({mentions[at].row for at in inside}) > 1
+    listed = several and not _LISTING.isdisjoint(words[:key])
+    about_all = listed or not _DENYING.isdisjoint(words[key + 1 : key + 2])
+    return frozenset(at for at in inside if about_all or mentions[at].row in value)
 
 
 def _largest(sizes: list[Size]) -> float:
@@ -348,12 +336,15 @@ class DefaultProfile:
     def label(self, report_id: str, text: str) -> list[Finding]:
         """Every finding that the report states: one row for each of its locations."""
         found: list[Finding] = []
-        for section in self.headings.split(text):
+        plain = self.headings.normalise(text)
+        for section in self.headings.split(plain):
             last = NO_DISCOURSE
-            for start, end in split_sentences(text, section.start, section.end):
-                reading = self.reader.read(text[start:end], section.lies_in)
-                if section.heading is not None and not text[section.start : start].strip():
-                    reading, start = self._under(section, text, start, end, reading)
+            for start, end in split_sentences(plain, section.start, section.end):
+                reading = self.reader.read(plain[start:end], section.lies_in)
+                if section.heading >= 0 and not plain[section.start : start].strip():
+                    told = self.reader.read(plain[section.heading : end], section.lies_in)
+                    if not reading.stated and told.stated:  # "Heart: enlarged"
+                        reading, start = told, section.heading
                 told = last.followed_by(reading, start)
                 for offset, stated in told.findings:
                     found += _findings(report_id, text, offset, stated)
@@ -364,15 +355,6 @@ class DefaultProfile:
             for finding in dict.fromkeys(found)
             if finding.location or _without_place(finding) not in placed
         ]
-
-    def _under(
-        self, section: Section, text: str, start: int, end: int, reading: Reading
-    ) -> tuple[Reading, int]:
-        """The first sentence below a heading, which may be what is said of it: "enlarged"."""
-        if reading.stated or section.heading is None:
-            return reading, start
-        whole = self.reader.read(text[section.heading : end], section.lies_in)
-        return (whole, section.heading) if whole.stated else (reading, start)
 
     def vocabulary_rows(self) -> list[VocabularyRow]:
         """Every row of the vocabulary, its example tried."""
@@ -387,8 +369,9 @@ class DefaultProfile:
 
     def left_out(self, text: str) -> list[LeftOut]:
         """Parts below headings whose findings are not of this scan."""
-        ends = [0, *(section.end for section in self.headings.split(text))]
-        starts = [*(section.start for section in self.headings.split(text)), len(text)]
+        sections = [*self.headings.split(self.headings.normalise(text))]
+        ends = [0, *(section.end for section in sections)]
+        starts = [*(section.start for section in sections), len(text)]
         return [
             LeftOut(end, start, "not read: no finding of this scan stands below this heading")
             for end, start in zip(ends, starts, strict=True)

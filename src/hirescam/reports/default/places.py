@@ -22,6 +22,7 @@ _INSIDE = word_set(
     region portion part parts side lateral medial its within both area areas"""
 )
 _JOINTS = _INSIDE | {"and", ",", "/", "&", "or", "as", "well", "to", "andor"}
+_LUNG_WORDS = word_set("lobe lobes lung lungs lobar pulmonary")
 _SIDES = {"right": ("right",), "left": ("left",), "both": ("right", "left")}
 
 
@@ -65,7 +66,7 @@ def find_places(words: Sequence[str], matches: Sequence[Match]) -> list[Chain]:
     for match in _longest(matches):
         spot = _spot(match, words)
         if spots and _joined(words, spots[-1], spot):
-            spots[-1] = chains[-1][-1] = _merge(spots[-1], spot)
+            spots[-1] = chains[-1][-1] = _merge(words, spots[-1], spot)
         elif spots and _listed(words, spots[-1], spot):
             spots.append(spot)
             chains[-1].append(spot)
@@ -127,10 +128,21 @@ def _joined(words: Sequence[str], left: PlaceMention, right: PlaceMention) -> bo
         left.zones and right.zones
     )
     organs = (left.systems | right.systems) - {"modifier"}
+    if _is_zone_of(words, left, right):
+        return True
     return not clash and (len(organs) < 2 or organs == {"lung", "mediastinum"})
 
 
-def _merge(left: PlaceMention, right: PlaceMention) -> PlaceMention:
+def _is_zone_of(words: Sequence[str], left: PlaceMention, right: PlaceMention) -> bool:
+    """A part of that organ and none of a lung: "the mid zone of the kidney"."""
+    of_other = right.systems == {"other"} and "of" in words[left.stop : right.first]
+    said = words[left.first : left.stop]
+    return of_other and bool(left.zones) and not _LUNG_WORDS.intersection(said)
+
+
+def _merge(words: Sequence[str], left: PlaceMention, right: PlaceMention) -> PlaceMention:
+    if _is_zone_of(words, left, right):
+        return replace(right, first=left.first, sides=left.sides or right.sides)
     return PlaceMention(
         left.first,
         right.stop,
@@ -178,7 +190,11 @@ def _organ(spot: PlaceMention, systems: frozenset[str]) -> PlaceMention | None:
     return replace(spot, zones=()) if spot.sides else None
 
 
-JOINTS = word_set("and , or with / as well also associated nor & andor")
+JOINTS = word_set("and , or with / as well also associated nor & andor versus vs")
+_POSSESSING = word_set(
+    "shows show showed demonstrates demonstrate contains contain has have reveals"
+)
+_SUBJECT_OPENING = word_set(", the both ( : while although whereas and but")
 WALLS = word_set(
     """is are was were has have had in at of on within along involving from there which that
     seen noted observed detected present ( ) : ; near over through to measuring extending
@@ -264,6 +280,9 @@ def _takers(scene: SentenceContext, chain: Chain) -> list[int]:
         near = min(spans[at][0] for at in after)
         between = scene.words[stop:near]
         belongs_before = before and not JOINTS.isdisjoint(between)
+        opens = first == 0 or scene.words[first - 1] in _SUBJECT_OPENING
+        if opens and between[:1] and between[0] in _POSSESSING:
+            return inside  # "the right base shows ...": for all that comes, see `share`
         if WALLS.isdisjoint(between) and not belongs_before:
             return inside + [at for at in after if spans[at][0] == near]
     if inside:
@@ -283,8 +302,10 @@ _FARTHEST = 6
 _NATURE = word_set(
     """representing represents represent consistent compatible keeping reflecting suggesting
     suggestive suggest suggests suspicious concerning worrisome likely favoring favored
-    secondary surrounding adjacent associated adjoining accompanying overlying ("""
+    secondary surrounding adjacent associated adjoining accompanying overlying (
+    may might could reflect indicating indicative favour favoured versus vs query"""
 )
+_OR_ELSE = (("versus",), ("vs",), ("or",))
 
 
 def share(
@@ -294,6 +315,7 @@ def share(
     if len(scene.mentions) > 1 and any(owned):
         _share_along(scene, owned)
     for at, mention in enumerate(scene.mentions):
+        owned[at][:] = [_sided(scene, spot, free) for spot in owned[at]]
         if all(spot.is_modifier for spot in owned[at]):
             owned[at] += _told_before(scene, mention, at, free) or _told_of_another(
                 scene, mention, at, owned
@@ -302,6 +324,20 @@ def share(
             # "the thyroid has a nodule on the left"
             organ = _told_before(scene, mention, at, free)
             owned[at] += [spot for spot in organ if not spot.sides]
+
+
+def _sided(scene: SentenceContext, spot: PlaceMention, free: Sequence[Chain]) -> PlaceMention:
+    """A zone with the side of its clause: "the left lung has a nodule in the upper lobe"."""
+    if not spot.zones or (spot.sides and not spot.plural) or "lung" not in spot.systems:
+        return spot
+    clause = scene.clause_of[spot.first]
+    for chain in reversed(free):
+        sides = {side for other in chain for side in other.sides}
+        lung = any("lung" in other.systems for other in chain)
+        before = chain[0].first < spot.first and scene.clause_of[chain[0].first] == clause
+        if before and lung and len(sides) == 1:
+            return replace(spot, sides=tuple(sides))
+    return spot
 
 
 def _share_along(scene: SentenceContext, owned: list[list[PlaceMention]]) -> None:
@@ -313,7 +349,7 @@ def _share_along(scene: SentenceContext, owned: list[list[PlaceMention]]) -> Non
             a, b = scene.mentions[one], scene.mentions[other]
             if (
                 owned[other]
-                and scene.clause_of[a.first] == scene.clause_of[b.first]
+                and (tie is _same_thing or scene.clause_of[a.first] == scene.clause_of[b.first])
                 and not any(spot.is_precise for spot in owned[one])
             ):
                 owned[one] += scene.fitting(tie(scene.words, a, b, owned[other]), one)
@@ -357,7 +393,9 @@ def _same_thing(
     "cavitation of the left mass".
     """
     between = _between(words, a, b)
-    goes_with = not _NATURE.isdisjoint(between[-5:])
+    later = max(a, b)
+    alternative = between[-1:] == (",",) and words[later.stop : later.stop + 1] in _OR_ELSE
+    goes_with = alternative or not _NATURE.isdisjoint(between[-5:])
     if a.first > b.first:
         return spots if goes_with else ()
     if goes_with:

@@ -1,6 +1,6 @@
 """Scope: which words a cue such as "no", "possible" or "history of" speaks about."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,17 +16,16 @@ _RELATIVE = word_set("that which who where")
 _AUXILIARIES = word_set("is are was were be been being has have had")
 _SOFT = frozenset((",", "and", "while", "whereas", "with"))
 _HARD = frozenset((";", ":", "but", "however", "although", "though", "except", "yet"))
+_UNAFFECTED = word_set("clear normal unremarkable")
+_LONGEST_KEY = 8
 _NEW_SUBJECT = word_set("the there a an this these no")
 
 
-def clause_starts(words: Sequence[str], joining: Collection[int] = ()) -> list[int]:
-    """Where clauses start: at hard breaks, and at the last soft break before a second verb.
-
-    Words at `joining` break nothing: colons between a key and a value that say one thing.
-    """
+def clause_starts(words: Sequence[str]) -> list[int]:
+    """Where clauses start: at hard breaks, and at the last soft break before a second verb."""
     starts, verb_seen = [0], False
     for at, word in enumerate(words):
-        if word in _HARD and at not in joining and not _continues(words, at):
+        if word in _HARD and not _continues(words, at):
             starts.append(at)
             verb_seen = False
         elif word in _VERBS and words[at - 1] not in _RELATIVE | _AUXILIARIES:
@@ -44,11 +43,24 @@ def clause_numbers(words: Sequence[str], starts: Sequence[int]) -> list[int]:
     return [number for number, length in enumerate(lengths) for _ in range(length)]
 
 
+def key_end(words: Sequence[str]) -> int:
+    """Where the colon stands after a key of few words ("Nodule: 8 mm"), or -1."""
+    at = next((i for i, word in enumerate(words[:_LONGEST_KEY]) if word == ":"), -1)
+    is_key = at > 0 and _VERBS.isdisjoint(words[:at]) and not words[at - 1][0].isdigit()
+    return at if is_key else -1
+
+
 def _continues(words: Sequence[str], at: int) -> bool:
-    """An image number ("5:106"), or the second half of "not only ... but"."""
+    """An image number, a key's value, and exceptions that lie where the rest does.
+
+    "5:106", "Nodule: 8 mm", "not only ... but", "nothing but", "clear except for".
+    """
     if words[at] == ":":
-        return any(word[0].isdigit() for word in words[at + 1 : at + 2])
-    return words[at] == "but" and "only" in words[:at]
+        number = any(word[0].isdigit() for word in words[at + 1 : at + 2])
+        return (number and words[at - 1][0].isdigit()) or at == key_end(words)
+    if words[at] == "except":
+        return words[at - 1] in _UNAFFECTED
+    return words[at] == "but" and ("only" in words[:at] or words[at - 1] == "nothing")
 
 
 def _cut_before(words: Sequence[str], verb: int, start: int) -> int | None:
@@ -69,11 +81,14 @@ _OPENERS = word_set(
 )
 _STOPS = {
     "stop": ("absent", "uncertain", "past"),
-    "turn": ("absent", "past"),  # "no consolidation, likely atelectasis"
-    "complement": ("absent", "past"),  # "no lesion compatible with metastasis" goes on
+    "turn": ("absent", "past"),  # "may be due to edema" goes on, "no effusion due to" does not
+    "complement": ("absent", "past"),
 }
-_PAUSES = frozenset((",", "(", "and", "but", ";", "–", "—"))
 _LATE = frozenset(("or", "nor"))
+_VERBAL = word_set("not cannot isn't wasn't aren't weren't doesn't didn't")
+_BOUNDARIES = word_set(", ( : ;")
+
+Span = tuple[int, int]
 
 
 class Scope(NamedTuple):
@@ -88,13 +103,13 @@ def find_scopes(
     words: Sequence[str],
     clauses: Sequence[int],
     cues: Sequence[Match],
-    named: Sequence[tuple[int, int]] = (),
+    findings: Sequence[Span] = (),
 ) -> list[Scope]:
     """The reach of every cue: within its clause, and not past words that open something new.
 
-    `named` are the words that name findings. A word that turns to a cause or a nature ends a
-    negation only if that has denied a finding already: "no consolidation, likely atelectasis",
-    but "no finding compatible with pneumonia".
+    A negation passes through the head of a complement to what the complement names ("no
+    findings consistent with", "nothing due to"), and ends where a finding of its own has been
+    told and an explanation of the rest begins ("no consolidation, likely atelectasis").
     """
     cues = _longest_cues(cues)
     stops = [cue for cue in cues if cue.meaning.effect in _STOPS]
@@ -108,34 +123,45 @@ def find_scopes(
         end = min(b for b in bounds if b > cue.first)
         if effect == "family":
             start, end = 0, len(words)
+        if reach == "either":
+            follows = any(cue.stop <= first < end for first, _ in findings)
+            reach = "after" if follows and cue.stop < end else "before"
         if reach == "next":
             scopes.append(Scope(cue.stop, min(cue.stop + 1, end), effect))
         if reach in ("after", "both"):
             ending = (
-                s.first
-                for s in stops
-                if effect in _STOPS[s.meaning.effect]
-                and (effect != "absent" or _ends_denial(words, cue, s, named))
+                stop.first
+                for stop in stops
+                if cue.stop <= stop.first < end and _ends(words, cue, stop, effect, findings)
             )
-            last = min([s for s in ending if cue.stop <= s < end], default=end)
+            last = min(ending, default=end)
             scopes.append(Scope(cue.first, _closed(words, cue.stop, last, effect), effect))
         if reach in ("before", "both"):
             scopes.append(Scope(start, cue.first, effect))
         if reach == "segment":
-            scopes.append(Scope(_segment(words, cue.first, start), cue.first, effect))
+            scopes.append(_segment_scope(words, cue, start, end, effect))
+        if reach == "alternatives":
+            heads = [stop.stop for stop in stops if start <= stop.first < cue.first]
+            marks = [i + 1 for i in range(start, cue.first) if words[i] in _BOUNDARIES]
+            scopes.append(Scope(max([start, *heads, *marks]), end, effect))
     return scopes
 
 
-def _ends_denial(
-    words: Sequence[str], denial: Match, stop: Match, named: Sequence[tuple[int, int]]
+def _ends(
+    words: Sequence[str], cue: Match, stop: Match, effect: str, findings: Sequence[Span]
 ) -> bool:
-    """Whether a denial that has reached a stop ends there."""
-    effect = stop.meaning.effect
-    if effect == "stop":
+    """Whether a stop ends the reach of a cue before it."""
+    kind = stop.meaning.effect
+    if effect not in _STOPS[kind]:
+        return False
+    if kind == "stop" or effect != "absent":
         return True
-    has_own = any(denial.stop <= first < stop.first for first, _ in named)
-    pauses = words[stop.first - 1] in _PAUSES
-    return has_own and (effect == "turn" or pauses)
+    own = any(cue.stop <= first < stop.first for first, _ in findings)
+    after_comma = words[stop.first - 1] == ","
+    if kind == "complement":
+        return own and after_comma
+    blocked = not _VERBAL.isdisjoint(words[cue.first : cue.stop])  # "not seen due to effusion"
+    return own or blocked
 
 
 def effects_on(parts: Sequence[tuple[int, int]], scopes: Sequence[Scope]) -> frozenset[str]:
@@ -168,7 +194,13 @@ def _closed(words: Sequence[str], first: int, last: int, effect: str) -> int:
     return last
 
 
-def _segment(words: Sequence[str], at: int, start: int) -> int:
-    """Back from a question mark to the bracket or comma before it."""
-    marks = [i + 1 for i in range(start, at) if words[i] in ("(", ",", "-")]
-    return max(marks, default=start)
+def _segment_scope(
+    words: Sequence[str], cue: Match, start: int, end: int, effect: str
+) -> Scope:
+    """Back from a mark to the bracket or comma before it; from one that opens, onwards."""
+    marks = [i + 1 for i in range(start, cue.first) if words[i] in ("(", ",", "-", ":")]
+    first = max(marks, default=start)
+    if first < cue.first:
+        return Scope(first, cue.first, effect)
+    stop = next((i for i in range(cue.stop, end) if words[i] in ",;)"), end)
+    return Scope(cue.stop, stop, effect)

@@ -32,7 +32,7 @@ Effect = Literal[
     "turn",
     "complement",
 ]
-Reach = Literal["after", "before", "both", "next", "segment"]
+Reach = Literal["after", "before", "both", "either", "next", "segment", "alternatives"]
 
 
 class Row(BaseModel):

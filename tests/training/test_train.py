@@ -11,7 +11,7 @@ import torch
 import hirescam
 from hirescam.errors import HirescamError, MissingPackageError
 from hirescam.training.config import TrainConfig
-from hirescam.training.loop import median_auroc
+from hirescam.training.loop import defined_aurocs
 from hirescam.training.train import train
 from make_cases import LABELS, chest, small_config, write_cases
 
@@ -124,5 +124,20 @@ def test_a_loss_that_is_no_number_stops_the_run(table, tmp_path):
 def test_the_median_auroc_passes_over_labels_that_are_undefined():
     labels = np.array([[0, 1, np.nan], [1, 1, 0], [1, 1, 1]], np.float32)
     scores = np.array([[0.1, 0.5, 0.9], [0.2, 0.5, 0.8], [0.3, 0.5, 0.1]], np.float32)
-    assert median_auroc(labels, scores) == 0.5
-    assert np.isnan(median_auroc(labels[:, 1:2], scores[:, 1:2]))
+    assert np.median(defined_aurocs(labels, scores)) == 0.5
+    assert defined_aurocs(labels[:, 1:2], scores[:, 1:2]) == []
+
+
+def test_the_notes_say_on_how_many_scans_and_labels_an_auroc_rests(learnt):
+    model, out = learnt
+    assert "on 4 validation scans" in model.card.notes[-1]
+    assert "of the 2 labels that are both present and absent" in model.card.notes[-1]
+    assert epochs(out)[0]["valid_scans"] == 4
+
+
+def test_without_such_labels_no_auroc_is_told(tmp_path):
+    table = write_cases(tmp_path / "cases", train=2, valid=1)
+    model = train(small_config(table, epochs=1), tmp_path / "run")
+    assert "none has an AUROC" in model.card.notes[-1]
+    assert "nan" not in (tmp_path / "run" / "epochs.csv").read_text()
+    assert "NaN" not in (tmp_path / "run" / "metrics.jsonl").read_text()

@@ -149,19 +149,21 @@ def validate(run: Run, progress: Progress) -> dict[str, float]:
             scores[sample.item.index] = losses.scores[0]
     means = (run.reduced(sums, "sum") / len(scans)).tolist()
     labels = np.stack([case.labels for case in scans.cases])
-    auroc = median_auroc(labels, run.reduced(scores, "sum").cpu().numpy())
-    row = {f"valid_{name}": value for name, value in zip(LOSSES, means, strict=True)}
-    return row | {"valid_median_auroc": auroc}
+    aurocs = defined_aurocs(labels, run.reduced(scores, "sum").cpu().numpy())
+    row: dict[str, float] = {
+        f"valid_{name}": value for name, value in zip(LOSSES, means, strict=True)
+    }
+    row |= {"valid_scans": len(scans), "valid_labels_with_auroc": len(aurocs)}
+    return row | ({"valid_median_auroc": float(np.median(aurocs))} if aurocs else {})
 
 
-def median_auroc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Median over the labels that are both present and absent in some scans; else NaN."""
+def defined_aurocs(labels: np.ndarray, scores: np.ndarray) -> list[float]:
+    """AUROC of each label that is both present and absent in some scans."""
     each = []
     for truth, score in zip(labels.T, scores.T, strict=True):
         known = np.isfinite(truth)
         each.append(auroc(truth[known] > 0, score[known]))
-    defined = [value for value in each if isfinite(value)]
-    return float(np.median(defined)) if defined else float("nan")
+    return [value for value in each if isfinite(value)]
 
 
 def run_epochs(run: Run, progress: Progress) -> Progress:
@@ -265,10 +267,14 @@ def _note(run: Run, kind: str, progress: Progress, row: dict[str, float]) -> Non
 
 
 def _noted(model: Model, progress: Progress, row: dict[str, float]) -> Model:
-    note = (
-        f"Epoch {progress.epoch + 1}: validation loss {row['valid_loss']:.4f}, median AUROC "
-        f"{row['valid_median_auroc']:.3f}."
-    )
+    scans = f"{row['valid_scans']:.0f} validation scans"
+    loss = f"Epoch {progress.epoch + 1}: loss {row['valid_loss']:.4f} on {scans}"
+    note = f"{loss}; no label is both present and absent in them, so that none has an AUROC."
+    if "valid_median_auroc" in row:
+        note = (
+            f"{loss}, median AUROC {row['valid_median_auroc']:.3f} of the "
+            f"{row['valid_labels_with_auroc']:.0f} labels that are both present and absent."
+        )
     card = model.card.model_copy(update={"notes": (*model.card.notes, note)})
     return replace(model, card=card)
 

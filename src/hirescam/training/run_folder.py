@@ -87,7 +87,7 @@ def _line(row: Row) -> bytes:
 
 def _write_table(path: Path, rows: list[Row]) -> None:
     text = io.StringIO(newline="")
-    columns = [name for name in rows[0] if name != "kind"]
+    columns = [name for name in dict.fromkeys(n for row in rows for n in row) if name != "kind"]
     table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)

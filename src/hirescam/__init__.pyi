@@ -32,6 +32,7 @@ from .models.accelerate import accelerate as accelerate
 from .models.files import Model as Model
 from .models.files import load_model as load_model
 from .models.files import save_model as save_model
+from .models.wrap import wrap as wrap
 from .organs.external import import_organs as import_organs
 from .organs.files import read_organs as read_organs
 from .organs.files import save_organs as save_organs

@@ -16,6 +16,7 @@ from hirescam.cli.options import (
     OverwriteOption,
     ReadOptions,
     SeriesOption,
+    TrustOption,
     organs_of,
     reading,
     spread,
@@ -124,9 +125,10 @@ class Written:
 
 def explain_scan(
     scan: Path,
-    model: Path,
+    model: str | Path,
     out: Path,
     *,
+    trust: bool,
     series: str | None,
     reading: "Reading",
     map_options: MapOptions,
@@ -140,6 +142,7 @@ def explain_scan(
         import hirescam
         from hirescam.explanation import occlude_organ
         from hirescam.export.dicom.source import read_source
+        from hirescam.models.files import open_model
         from hirescam.summary.report_quotes import read_report, report_words
 
         report = None if one.report is None else read_report(one.report)
@@ -147,7 +150,7 @@ def explain_scan(
         volume = reading.read(scan, series)
         step("reading the model")
         fast = hirescam.accelerate(
-            hirescam.load_model(model),
+            open_model(model, trust=trust),
             precision=map_options.precision.value,
             compile=map_options.compile,
             device=map_options.device,
@@ -183,9 +186,10 @@ def explain_scan(
 
 def explain_cohort(
     cohort: Path,
-    model: Path,
+    model: str | Path,
     out: Path,
     *,
+    trust: bool,
     reading: "Reading",
     map_options: MapOptions,
     extra_outputs: ExtraOutputs,
@@ -199,6 +203,7 @@ def explain_cohort(
 
     step = explaining(
         model,
+        trust=trust,
         reading=reading,
         method=map_options.method.value,
         geometry=map_options.geometry.value,
@@ -225,8 +230,13 @@ def explain(
         Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY or RAD-ChestCT NPZ"),
     ] = None,
     model: Annotated[
-        Path | None, Option(help="model file; left out, the one that `hirescam demo` trained")
+        str | None,
+        Option(
+            help="model file, or package.module:function giving one (its code is run); left "
+            "out, the one that `hirescam demo` trained"
+        ),
     ] = None,
+    trust: TrustOption = False,
     out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("explained"),
     *,
     map_options: MapOptions,
@@ -258,12 +268,13 @@ def explain(
             "--series, --report and --dicom are of one scan; a column series of the manifest "
             "names that of each"
         )
-    model, reader = model or demo_model_path(), reading(read_options, any_values=any_values)
+    where, reader = model or demo_model_path(), reading(read_options, any_values=any_values)
     if scan is not None:
         written = explain_scan(
             scan,
-            model,
+            where,
             out,
+            trust=trust,
             series=series,
             reading=reader,
             map_options=map_options,
@@ -276,8 +287,9 @@ def explain(
     if cohort is not None:
         tally = explain_cohort(
             cohort,
-            model,
+            where,
             out,
+            trust=trust,
             reading=reader,
             map_options=map_options,
             extra_outputs=extra_outputs,

@@ -13,6 +13,7 @@ from hirescam.errors import HirescamError
 COMMANDS = {
     "explain": "explain:explain",
     "audit": "models:audit_network",
+    "import": "models:import_model",
     "series": "scans:series",
     "segment": "scans:segment",
     "label": "label:label",

@@ -54,6 +54,49 @@ def audit_network(
         say(verdict.sentence("hirescam"))
 
 
+def import_model(
+    checkpoint: Annotated[
+        Path, Argument(help="weights: .pt, .pth, Lightning .ckpt or .safetensors")
+    ],
+    network: Annotated[
+        str, Option(help="package.module:function that builds the network; its code is run")
+    ],
+    labels: Annotated[Path, Option(help="text file with a label a line, in the scores' order")],
+    preparation: Annotated[
+        Path, Option(help="TOML with the keys of hirescam.Preparation: spacing_mm, shape …")
+    ],
+    out: Annotated[Path, Option("--out", "-o", help="model file to write")] = Path("my.model"),
+    layer: Annotated[
+        str | None, Option(help="layer to explain; left out, the last with spatial output")
+    ] = None,
+    output: Annotated[
+        str | None, Option(help="key or index of the logits in the network's output")
+    ] = None,
+    trained_on: Annotated[str, Option(help="what it was trained on, for its pages")] = (
+        "not stated"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Make a model file of a checkpoint: its weights, your labels, and its preparation."""
+    with steps() as step:
+        step("reading the checkpoint")
+        from hirescam.models.files import import_checkpoint, save_model
+        from hirescam.models.wrap import read_labels, read_preparation
+
+        model = import_checkpoint(
+            checkpoint,
+            network,
+            labels=read_labels(labels),
+            preparation=read_preparation(preparation),
+            layer=layer,
+            output=int(output) if output and output.lstrip("-").isdigit() else output,
+            trained_on=trained_on,
+        )
+        save_model(model, out)
+    told = {"model": str(out), "labels": len(model.labels), "layer": model.card.layer}
+    print(json.dumps(told) if as_json else f"{out}: explains {model.card.layer}")
+
+
 PACKAGES = {
     "core": (
         *("torch", "numpy", "scipy", "scikit-image", "nibabel", "pydicom", "SimpleITK"),

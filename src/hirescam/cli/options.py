@@ -52,6 +52,9 @@ def _is_group(parameter: Parameter) -> bool:
 
 JsonOption = Annotated[bool, Option("--json", help="print the result as JSON")]
 JobsOption = Annotated[int, Option("--jobs", "-j", help="processes", min=1)]
+TrustOption = Annotated[
+    bool, Option("--trust", help="run the code that a model file names to build its network")
+]
 OverwriteOption = Annotated[bool, Option("--overwrite", help="replace an existing folder")]
 SetOption = Annotated[
     list[str] | None,

@@ -18,7 +18,7 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError, TargetError
 from hirescam.explanation import Geometry, Method, explain, occlude_organ
 from hirescam.models.accelerate import accelerate
-from hirescam.models.files import Model, load_model
+from hirescam.models.files import Model, load_model, open_model
 from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
@@ -71,7 +71,7 @@ class Explaining:
     maps and organs alone.
     """
 
-    model: Path
+    model: str
     model_sha256: str
     reading: Reading = STRICT
     method: Method = "hirescam"
@@ -85,6 +85,7 @@ class Explaining:
     organs: bool = True
     hidden: tuple[str, ...] = ()
     pages: bool = False
+    trust: bool = False
 
     name = "explain"
 
@@ -131,17 +132,19 @@ class Explaining:
         )
 
 
-def explaining(model: Path, **options: Any) -> Explaining:
-    """The step for a model file, which is read once to see that it is one.
+def explaining(model: Path | str, *, trust: bool = False, **options: Any) -> Explaining:
+    """The step for a model, which is opened once to see that it is one.
 
     Raises `ModelError` if it is none, `TargetError` for labels that it does not have.
     """
-    loaded = load_model(model)
-    step = Explaining(model.absolute(), loaded.sha256, **options)
+    loaded = open_model(model, trust=trust)
+    where = str(Path(model).absolute()) if Path(model).is_file() else str(model)
+    step = Explaining(where, loaded.sha256, trust=trust, **options)
     unknown = [label for label in step.labels or () if label not in loaded.labels]
     if unknown:
         raise TargetError(
-            f"{model.name} has no label {unknown[0]!r}: choose from {', '.join(loaded.labels)}"
+            f"{loaded.card.name} has no label {unknown[0]!r}: choose from "
+            f"{', '.join(loaded.labels)}"
         )
     return step
 
@@ -154,11 +157,11 @@ def _organs(entry: Entry, volume: Volume) -> OrganMasks:
 @cache
 def _model(step: Explaining) -> Model:
     """The model of a step, read once in each process."""
-    model = load_model(step.model)
+    model = open_model(step.model, trust=step.trust)
     if model.sha256 != step.model_sha256:
         raise ModelError(
-            f"{step.model.name} is another file than when this run began: let it be while a "
-            f"cohort is explained, and begin again"
+            f"{Path(step.model).name} is another model than when this run began: let it "
+            f"be while a cohort is explained, and begin again"
         )
     return accelerate(model, precision=step.precision, compile=step.compile, device=step.device)
 

@@ -23,12 +23,15 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError, ReadError, VoxelError
 from hirescam.explanation.organ_shares import OrganShares, organ_shares, organs_in_cells
 from hirescam.methods.capture import capture
+from hirescam.methods.dataflow import DataFlow
 from hirescam.methods.gradcam import gradcam_maps
 from hirescam.methods.guarantee import Guarantee, audit_each
 from hirescam.methods.hirescam import hirescam_maps
 from hirescam.methods.layers import layer_name
+from hirescam.methods.replay import replay
 from hirescam.methods.state import borrowed
 from hirescam.models.files import Model
+from hirescam.models.wrap import WrappedNetwork
 from hirescam.organs.masks import OrganMasks
 
 
@@ -166,9 +169,12 @@ def explain(
     network = model.network
     device = next(network.parameters()).device
     x = network_input(input_volume, model.preparation)[None].to(device)
-    seen = capture(network, x)
+    seen = capture(network, x, labels=model.labels)
+    own = isinstance(network, WrappedNetwork)
+    flow = DataFlow() if own else None
+    above = replay(seen, x, flow) if own else network.scores
     with borrowed(network), torch.no_grad():  # scores above the layer, as they were captured
-        verdicts, offsets = audit_each(seen, network.scores)
+        verdicts, offsets = audit_each(seen, above, flow=flow)
         slice_scores = network.slice_scores(seen.activation)
     maps = {name: make(seen)[0] for name, make in MAPS.items()}
     chosen = maps.pop(method)
@@ -234,9 +240,16 @@ GEOMETRIES: dict[Geometry, Callable[[Model, tuple[int, ...]], tuple[Cells, Cells
 
 
 def _check(model: Model, volume: Volume, method: str, geometry: str, any_values: bool) -> None:
+    if isinstance(model, torch.nn.Module):
+        raise ModelError(
+            f"a {type(model).__name__} is a network without labels or preparation: make a "
+            f"model of it with hirescam.wrap(network, labels=[…], preparation=…); for images "
+            f"use hirescam.methods.hirescam(network, x)"
+        )
     _check_known("method", method, MAPS)
     _check_known("geometry", geometry, GEOMETRIES)
-    if any(weight.dtype != torch.float32 for weight in model.network.head.parameters()):
+    head = getattr(model.network, "head", model.network)
+    if any(weight.dtype != torch.float32 for weight in head.parameters()):
         raise ModelError(
             "the network's head is not float32, in which scores and maps agree: load the model "
             "again, and for half precision use hirescam.accelerate(model, precision='bf16')"

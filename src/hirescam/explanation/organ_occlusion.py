@@ -133,7 +133,7 @@ def without_organ(
     """A scan as the network sees it, one organ of it filled with its surroundings."""
     code = organs.organs.index(organ) + 1
     codes = Volume((organs.codes == code).astype(np.int16), organs.affine)
-    mask = place_codes(codes, preparation).voxels > 0
+    mask = place_codes(codes, preparation, input_volume=input_volume).voxels > 0
     rim = max(1, round(_RIM_MM / min(input_volume.spacing_mm)))
     voxels = filled_from_around(input_volume.voxels, mask, rim=rim)
     return Volume(voxels, input_volume.affine, input_volume.repairs)

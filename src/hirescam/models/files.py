@@ -6,13 +6,18 @@ the card names an architecture of our own table, and its weights must fit that e
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    ValidationError,
+)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -20,47 +25,13 @@ import hirescam
 from hirescam.atomic import atomic_write
 from hirescam.ct.preparation import Preparation
 from hirescam.errors import ModelError
-from hirescam.models.architectures import Arguments, build, fitted
+from hirescam.models.architectures import build, fitted
 from hirescam.models.classifier import Classifier
+from hirescam.models.model import OWN_NETWORK, Card
+from hirescam.models.model import Model as Model
+from hirescam.models.pretrained import fill, fitting_weights, read_checkpoint
+from hirescam.models.wrap import WrappedNetwork, build_from, wrap
 from hirescam.parsing import parse_json
-
-
-class Card(BaseModel):
-    """What a model file says of itself."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal[1, 2] = 2
-    name: str
-    architecture: str
-    arguments: Arguments
-    labels: Annotated[
-        tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100_000)
-    ]
-    preparation: Preparation
-    trained_on: str
-    notes: tuple[str, ...] = ()
-    hirescam: str = hirescam.__version__
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A network with the labels of its scores and the preparation of its input."""
-
-    network: Classifier
-    card: Card
-    sha256: str = ""
-    precision: str = "fp32"
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Name of each score, in order."""
-        return self.card.labels
-
-    @property
-    def preparation(self) -> Preparation:
-        """How a scan becomes this network's input."""
-        return self.card.preparation
 
 
 def new_model(
@@ -88,9 +59,23 @@ def new_model(
 
 
 def save_model(model: Model, path: str | Path) -> Path:
-    """Write `model` to one file; it appears whole or not at all."""
+    """Write `model` to one file; it appears whole or not at all.
+
+    Raises `ModelError` for a network that no file could be loaded into again, `WriteError` if
+    the disk refuses.
+    """
     path = Path(path)
-    weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
+    own = model.card.architecture == OWN_NETWORK
+    if own and (model.card.source is None or not model.reloadable):
+        what = "output= as a key or index" if model.card.source else "source="
+        raise ModelError(
+            f"{model.card.name} could not be loaded again: wrap it with {what}"
+            + ("" if model.card.source else '"package.module:function" that builds the network')
+        )
+    module = (
+        model.network.network if isinstance(model.network, WrappedNetwork) else model.network
+    )
+    weights = {name: value.clone().contiguous() for name, value in module.state_dict().items()}
     card = model.card.model_copy(update={"format": 2}).model_dump(mode="json")
     header = json.dumps(card | {"weights_sha256": tensors_digest(weights)})
     with atomic_write(path) as file:
@@ -124,8 +109,13 @@ def default_model_path() -> Path:
     return path
 
 
-def load_model(path: str | Path) -> Model:
-    """Read a model that `save_model` wrote, on the CPU and in evaluation mode."""
+def load_model(path: str | Path, *, trust: bool = False) -> Model:
+    """Read a model that `save_model` wrote, on the CPU and in evaluation mode.
+
+    Loading runs no code of the file. A network of its user's own is built by importing the code
+    that its card names: that is done only with `trust`, or where you registered that code as an
+    entry point of the group hirescam.networks.
+    """
     path = Path(path)
     if not path.is_file():
         raise ModelError(
@@ -136,6 +126,12 @@ def load_model(path: str | Path) -> Model:
             header = (file.metadata() or {}).get("hirescam")
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if _is_torch_checkpoint(path):
+            raise ModelError(
+                f"{path.name} is a torch checkpoint, weights without labels or preparation: "
+                f"make a model of it with `hirescam import {path.name} --network "
+                f"package.module:function --labels labels.txt --out my.model`"
+            ) from error
         raise ModelError(
             f"{path.name} is not a whole safetensors file ({error}): copy it again"
         ) from error
@@ -149,6 +145,9 @@ def load_model(path: str | Path) -> Model:
         raise ModelError(
             f"the weights in {path.name} are not those that were written: copy it again"
         )
+    if card.architecture == OWN_NETWORK:
+        model = _own_network(path.name, card, weights, trust=trust)
+        return replace(model, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     with torch.device("meta"):
         network = _build(card)
     try:
@@ -160,6 +159,109 @@ def load_model(path: str | Path) -> Model:
         ) from error
     network.requires_grad_(False)
     return Model(network.eval(), card, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def open_model(where: str | Path, *, trust: bool = False) -> Model:
+    """A model file, or what `package.module:function` gives: a `Model`, as `wrap` makes one.
+
+    Naming a function is consent to import it. The model's hash is then that of its weights and
+    its card.
+    """
+    if Path(where).is_file() or ":" not in str(where):
+        return load_model(where, trust=trust)
+    model = build_from(str(where))
+    if not isinstance(model, Model):
+        raise ModelError(
+            f"{where} gives a {type(model).__name__}, expected a Model: let it return "
+            f"hirescam.wrap(network, labels=[…], preparation=…)"
+        )
+    digest = hashlib.sha256(model.card.model_dump_json().encode())
+    digest.update(tensors_digest(model.network.state_dict()).encode())
+    return replace(model, sha256=digest.hexdigest())
+
+
+def import_checkpoint(
+    checkpoint: Path,
+    source: str,
+    *,
+    labels: Sequence[str],
+    preparation: Preparation,
+    layer: str | None = None,
+    output: str | int | None = None,
+    name: str | None = None,
+    trained_on: str = "not stated",
+) -> Model:
+    """A model of somebody's checkpoint and of its network's code, `package.module:function`.
+
+    Reads what torch.save, Lightning and safetensors write; no code in the file can run.
+    """
+    network = build_from(source)
+    if not isinstance(network, torch.nn.Module):
+        raise ModelError(f"{source} gives a {type(network).__name__}, expected a torch network")
+    fill(
+        network,
+        fitting_weights(read_checkpoint(checkpoint), network, checkpoint.name),
+        checkpoint.name,
+    )
+    network.eval().requires_grad_(False)
+    return wrap(
+        network,
+        labels=labels,
+        preparation=preparation,
+        layer=layer,
+        output=output,
+        name=name or checkpoint.stem,
+        trained_on=trained_on,
+        source=source,
+    )
+
+
+def _is_torch_checkpoint(path: Path) -> bool:
+    """A zip with a pickle in it, or a bare pickle, as torch.save writes them."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] == b"PK":
+        with suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".pkl") for name in archive.namelist())
+    return start[:1] == b"\x80"
+
+
+def _own_network(
+    name: str, card: Card, weights: Mapping[str, torch.Tensor], *, trust: bool
+) -> Model:
+    """A model whose network the user's own code builds, if they consent to run it."""
+    if card.source is None:
+        raise ModelError(f"{name} does not say which code builds its network: save it again")
+    registered = {entry.value for entry in entry_points(group="hirescam.networks")}
+    if not trust and card.source not in registered:
+        module = card.source.partition(":")[0]
+        raise ModelError(
+            f"{name} needs code that is not hirescam's: {card.source} of {module!r} would be "
+            f"imported and run. If you trust that package, load it with --trust, or "
+            f"load_model(path, trust=True)"
+        )
+    network = build_from(card.source)
+    if not isinstance(network, torch.nn.Module):
+        raise ModelError(f"{card.source} gives a {type(network).__name__}, expected a network")
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise ModelError(
+            f"the weights in {name} do not fit what {card.source} builds: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
+    network.eval().requires_grad_(False)
+    return wrap(
+        network,
+        labels=card.labels,
+        preparation=card.preparation,
+        layer=card.layer,
+        output=card.output,
+        name=card.name,
+        trained_on=card.trained_on,
+        notes=card.notes,
+        source=card.source,
+    )
 
 
 def _read_header(name: str, header: str) -> tuple[Card, str | None]:

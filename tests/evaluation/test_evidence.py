@@ -126,6 +126,47 @@ def test_the_scan_that_is_unlike_the_others_is_found():
     assert outlier_table(faint) == []
 
 
+def mixed(*shares):
+    """One lung label, whose scans are of several kinds in turn, all with equal evidence."""
+    made = evidence(IN_THE_HEART, IN_THE_LUNGS)
+    kinds = np.array(shares, np.float32)
+    made.raised[:, 1] = kinds[np.arange(SCANS) % len(kinds)]
+    return made
+
+
+def lung_mass(made):
+    return next(row for row in label_table(made) if row["label"] == "lung_mass")
+
+
+def test_an_alarm_needs_the_whole_interval_below_a_half():
+    """0.48 in its organs on average, the interval reaches over 0.5: chance explains it."""
+    row = lung_mass(mixed((0.46, 0.46, 0.04, 0.04, 0.0), (0.02, 0.02, 0.48, 0.48, 0.0)))
+    assert row["in_its_organs_low"] < row["in_its_organs"] < 0.5 < row["in_its_organs_high"]
+    assert "most of its evidence" not in row["alarm"]
+
+
+def test_an_alarm_needs_the_whole_interval_outside_the_body():
+    """0.2 outside the body on average, of 0.15 of the volume, from a few scans alone."""
+    inside, marked = (0.5, 0.5, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0, 1.0)
+    row = lung_mass(mixed(inside, inside, inside, inside, marked))
+    assert row["outside_body"] == pytest.approx(0.2)
+    assert "outside the body" not in row["alarm"]
+    more = lung_mass(mixed(inside, marked))
+    assert "50% of it lies outside the body" in more["alarm"]
+
+
+@pytest.mark.parametrize(("share", "is_odd"), [(0.5625, False), (0.46875, True), (0.25, True)])
+def test_an_outlier_lies_over_three_and_a_half_robust_deviations_away(share, is_odd):
+    """The others have 0.75 or 0.875: a median of 0.8125, deviations of 0.0625."""
+    made = mixed((0.375, 0.375, 0.25, 0, 0), (0.4375, 0.4375, 0.125, 0, 0))
+    made.raised[0, 1] = (share, share, 2 * (1 - share), 0, 0)  # twice the evidence
+    shares = made.raised[:, 1, :2].sum(axis=1) / made.raised[:, 1].sum(axis=1)
+    usual = np.median(shares)
+    robust = abs(share - usual) / (np.median(np.abs(shares - usual)) / 0.6745)
+    odd = [row["scan"] for row in outlier_table(made) if row["label"] == "lung_mass"]
+    assert (odd == ["scan-0"]) == (robust > 3.5) == is_odd
+
+
 def test_the_page_stands_alone_and_says_what_the_tables_say(explained, tmp_path):
     marked = evidence(IN_THE_HEART, AT_A_MARKER)
     out = write_evidence(marked, tmp_path / "evidence", draws=50)

@@ -104,6 +104,29 @@ def test_pairs_of_every_kind_of_group_add_up(found):
         assert concepts["heart"] + concepts["lung"] == pairs
 
 
+def test_pairs_of_scans_with_as_many_labels_stand_together(found):
+    rows = localisation(found, chosen_thresholds(found), draws=5)
+    present = (found.truth == 1).sum(axis=1)
+    values = organ_values(found, METHODS[0], chosen_thresholds(found))
+    own = [r for r in rows if r["group"] == "labels per scan" and r["method"] == METHODS[0]]
+    assert [row["name"] for row in own] == ["1", "2"]
+    for row, count in zip(own, (1, 2), strict=True):
+        assert row["pairs"] == count * (present == count).sum()
+        assert row["organ_iou"] == pytest.approx(np.nanmean(values[present == count]))
+
+
+def test_slice_intervals_are_of_95_percent():
+    """As wide as a normal mean's, ±1.96 standard errors: 90 % would be ±1.64."""
+    many = outcomes(seed=4)
+    rows = slice_table(many, draws=1000)
+    for row in rows:
+        chosen = many.truth[:, LABELS.index(row["label"])] == (row["class"] == "present")
+        scores = many.slice_scores[chosen, LABELS.index(row["label"]), row["slice"]]
+        error = scores.std() / np.sqrt(len(scores))
+        width = (row["score_high"] - row["score_low"]) / 2
+        assert width == pytest.approx(1.96 * error, rel=0.12)
+
+
 def test_evidence_outside_is_a_share_per_sign(found):
     rows = [row for row in evidence_outside(found) if row["label"] == "lung_nodule"]
     assert {row["sign"]: round(row["share_outside"], 4) for row in rows} == {

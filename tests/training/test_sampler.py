@@ -99,6 +99,18 @@ def test_epochs_and_seeds_differ():
     assert len(orders) == 9
 
 
+def test_what_is_random_about_a_scan_differs_by_epoch_and_by_seed():
+    """The turns and seeds of the same positions, which the order does not decide."""
+    order = list(range(20))
+    seen = [
+        tuple(sampler_items(order, seed=seed, epoch=epoch, augment=True))
+        for seed in range(3)
+        for epoch in range(3)
+    ]
+    assert len({tuple(item.seed for item in items) for items in seen}) == 9
+    assert len({tuple(item.turn for item in items) for items in seen}) == 9
+
+
 def test_an_epoch_that_starts_in_the_middle_goes_on_as_if_it_had_not():
     order = epoch_order(9, seed=1, epoch=2)
     whole = list(sampler_items(order, seed=1, epoch=2, augment=True))

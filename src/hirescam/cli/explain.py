@@ -22,7 +22,7 @@ from hirescam.cli.options import (
     spread,
 )
 from hirescam.cli.progress import say, steps
-from hirescam.home import demo_model_path
+from hirescam.home import usual_model_path
 
 if TYPE_CHECKING:
     from hirescam.cohort.run import Tally
@@ -233,7 +233,7 @@ def explain(
         str | None,
         Option(
             help="model file, or package.module:function giving one (its code is run); left "
-            "out, the one that `hirescam demo` trained"
+            "out, the demo's, or the one of the package"
         ),
     ] = None,
     trust: TrustOption = False,
@@ -268,7 +268,7 @@ def explain(
             "--series, --report and --dicom are of one scan; a column series of the manifest "
             "names that of each"
         )
-    where, reader = model or demo_model_path(), reading(read_options, any_values=any_values)
+    where, reader = model or usual_model_path(), reading(read_options, any_values=any_values)
     if scan is not None:
         written = explain_scan(
             scan,

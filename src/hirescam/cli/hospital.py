@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Option
 
-from hirescam.home import demo_model_path
+from hirescam.home import usual_model_path
 
 
 def listen(
@@ -49,7 +49,7 @@ def listen(
         print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)
 
     waiting = Queue(queue, most_bytes=int(most_gib * 2**30), quiet_s=quiet_s)
-    explain = explainer(model or demo_model_path(), labels=label)
+    explain = explainer(model or usual_model_path(), labels=label)
     with listening(
         waiting, title=title, port=port, host=host, senders=sender, tell=tell
     ) as taken:

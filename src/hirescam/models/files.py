@@ -25,6 +25,7 @@ import hirescam
 from hirescam.atomic import atomic_write
 from hirescam.ct.preparation import Preparation
 from hirescam.errors import ModelError
+from hirescam.home import packaged_model_path
 from hirescam.models.architectures import build, fitted
 from hirescam.models.classifier import Classifier
 from hirescam.models.model import OWN_NETWORK, Card
@@ -100,7 +101,7 @@ def default_model_path() -> Path:
     It has never seen a patient: what it says of a real scan means nothing. Raises `ModelError`
     where the package was built without it.
     """
-    path = Path(__file__).parents[1] / "assets" / "default.model"
+    path = packaged_model_path()
     if not path.is_file():
         raise ModelError(
             "this hirescam comes without a default model: give --model FILE, or make one with "

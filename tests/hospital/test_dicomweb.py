@@ -1,8 +1,8 @@
 """A study is fetched from a DICOMweb server, and what was made of it is stored there."""
 
 import pytest
-from hirescam.ct.files import read_volume
 
+from hirescam import read_volume
 from hirescam.errors import ReadError, WriteError
 from hirescam.hospital.dicomweb import WebStudy, fetched, read_address, store
 

@@ -1,7 +1,10 @@
 """Commands explain and view: explain one scan or a cohort, and look at the result."""
 
 import json
+import sys
 import webbrowser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -104,6 +107,10 @@ class OneScan:
         bool,
         Option("--dicom", help="also write DICOM objects, which name the patient, into dicom/"),
     ] = False
+    send: Annotated[
+        bool,
+        Option("--send", help="store these DICOM objects where a dicomweb:// scan came from"),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -141,12 +148,13 @@ def explain_scan(
         step("reading the scan")
         import hirescam
         from hirescam.explanation import occlude_organ
+        from hirescam.explanation.input_warnings import input_warnings
         from hirescam.export.dicom.source import read_source
         from hirescam.models.files import open_model
         from hirescam.summary.report_quotes import read_report, report_words
 
         report = None if one.report is None else read_report(one.report)
-        source = read_source(scan, series=series) if one.dicom else None
+        source = read_source(scan, series=series) if one.dicom or one.send else None
         volume = reading.read(scan, series)
         step("reading the model")
         fast = hirescam.accelerate(
@@ -168,6 +176,7 @@ def explain_scan(
         hidden = tuple(
             occlude_organ(fast, found, organs, name) for name in extra_outputs.hide or ()
         )
+        warnings = input_warnings(found, organs)
         step("writing the summary")
         folder = hirescam.write_summary(
             found,
@@ -181,7 +190,26 @@ def explain_scan(
             overwrite=overwrite,
         )
     chosen = {label: found.probabilities[label] for label in map_options.label or found.labels}
+    for warning in warnings:
+        print(f"warning: {warning.sentence}", file=sys.stderr)
     return Written(folder / "report.html", chosen, hidden)
+
+
+@contextmanager
+def local_scan(
+    scan: Path, *, send: bool
+) -> "Iterator[tuple[Path, Callable[[Sequence[Path]], None]]]":
+    """Where a scan lies on this machine while it is read, and what stores files beside it."""
+    if not str(scan).startswith("dicomweb:"):
+        if send:
+            raise BadParameter("--send goes with a scan at dicomweb://…: results go back there")
+        yield scan, lambda files: None
+        return
+    from hirescam.hospital.dicomweb import fetched, read_address, store
+
+    address = read_address(str(scan))
+    with fetched(address) as folder:
+        yield folder, lambda files: store(files, address)
 
 
 def explain_cohort(
@@ -227,7 +255,10 @@ def explain_cohort(
 def explain(
     scan: Annotated[
         Path | None,
-        Argument(help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY or RAD-ChestCT NPZ"),
+        Argument(
+            help="DICOM folder or zip, NIfTI, NRRD, MHA, NPY, RAD-ChestCT NPZ, or "
+            "dicomweb://HOST/PATH/studies/UID"
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -270,18 +301,20 @@ def explain(
         )
     where, reader = model or usual_model_path(), reading(read_options, any_values=any_values)
     if scan is not None:
-        written = explain_scan(
-            scan,
-            where,
-            out,
-            trust=trust,
-            series=series,
-            reading=reader,
-            map_options=map_options,
-            extra_outputs=extra_outputs,
-            one=one,
-            overwrite=overwrite,
-        )
+        with local_scan(scan, send=one.send) as (folder, store):
+            written = explain_scan(
+                folder,
+                where,
+                out,
+                trust=trust,
+                series=series,
+                reading=reader,
+                map_options=map_options,
+                extra_outputs=extra_outputs,
+                one=one,
+                overwrite=overwrite,
+            )
+            store(sorted((out / "dicom").glob("*.dcm")) if one.send else [])
         found = {"report": str(written.page), "probabilities": written.probabilities}
         say(json.dumps(found) if as_json else written)
     if cohort is not None:
@@ -311,14 +344,53 @@ def view(
         int, Option(help="port of 127.0.0.1; 0 takes a free one", min=0, max=65535)
     ] = 0,
     browser: Annotated[bool, Option(help="open the page in the default browser")] = True,
+    study: Annotated[
+        Path | None, Option(help="TOML of a reader study: ask its questions of each finding")
+    ] = None,
+    reader: Annotated[str, Option(help="who answers, as the answers name it")] = "reader",
 ) -> None:
     """Look at explained scans in a browser: planes, maps, findings; all on this machine."""
     from hirescam.viewer.cases import read_cases
     from hirescam.viewer.server import serve
+    from hirescam.viewer.study import read_study
 
     def ready(address: str, once: str) -> None:
         say(f"{address}\nCtrl-C ends it.", flush=True)
         if browser:
             webbrowser.open(once)
 
-    serve(read_cases(folder), read_cases(beside) if beside else (), port=port, on_ready=ready)
+    cases = read_cases(folder)
+    serve(
+        cases,
+        read_cases(beside) if beside else (),
+        port=port,
+        study=read_study(study, cases, reader) if study else None,
+        on_ready=ready,
+    )
+
+
+def study(
+    action: Annotated[str, Argument(help="results: what the answers say together")],
+    answers: Annotated[list[Path], Argument(help="CSV files that `view --study` wrote")],
+    as_json: JsonOption = False,
+) -> None:
+    """Sum up reader studies: answers, agreement of readers (Cohen's kappa), time per case."""
+    if action != "results":
+        raise BadParameter("the one thing to do with a study is: hirescam study results FILE…")
+    from hirescam.viewer.study import study_results
+
+    told = study_results(answers)
+    if as_json:
+        print(json.dumps(told))
+        return
+    print(f"{told['answers']} answers of {len(told['readers'])} readers")
+    for reader, seconds in told["seconds_per_case"].items():
+        print(f"{reader}: {seconds:.1f} s for a case (median)")
+    for question, of in told["questions"].items():
+        for reader, counts in of["counts"].items():
+            said = ", ".join(f"{answer} {count}" for answer, count in sorted(counts.items()))
+            print(f"{question}, {reader}: {said}")
+        for pair, value in of["kappa"].items():
+            print(
+                f"{question}, {pair}: kappa {'undefined' if value is None else f'{value:.2f}'}"
+            )

@@ -27,6 +27,7 @@ COMMANDS = {
     "evidence": "evaluate:evidence",
     "experiments": "simulate:experiments",
     "view": "explain:view",
+    "study": "explain:study",
     "listen": "hospital:listen",
     "info": "models:info",
     "demo": "simulate:demo",

@@ -1,6 +1,8 @@
 """App: what each address of the page gives."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -10,22 +12,32 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from hirescam.errors import HirescamError
 from hirescam.summary.browser import script, style, whole_page
 from hirescam.summary.viewer_data import ORGANS_VIEW
 from hirescam.viewer.cases import Case
 from hirescam.viewer.security import Guard
+from hirescam.viewer.study import Study
 
 _BYTES = "application/octet-stream"
 _PACKED = {"content-encoding": "gzip"}  # the browser unpacks while it reads
 
 
 def build_app(
-    cases: Sequence[Case], beside: Sequence[Case] = (), *, port: int, token: str, once: str = ""
+    cases: Sequence[Case],
+    beside: Sequence[Case] = (),
+    *,
+    port: int,
+    token: str,
+    once: str = "",
+    study: Study | None = None,
 ) -> ASGIApp:
     """The pages of `cases`; those in `beside` are another model's, told apart by name.
 
     A lone case stands beside a lone case, whatever their names.
     """
+    cases = cases if study is None else study.cases
+    names = [case.name for case in cases] if study is None else study.names
     partners = _partners(cases, beside)
     shown = {"case": cases, "beside": beside}
 
@@ -36,7 +48,8 @@ def build_app(
         return JSONResponse(
             [
                 {
-                    "name": case.name,
+                    "name": names[index],
+                    "study": study is not None,
                     "folder": f"case/{index}/",
                     "beside": f"beside/{partners[index]}/" if index in partners else None,
                 }
@@ -50,9 +63,22 @@ def build_app(
             raise HTTPException(404, "There is no such case.")
         return await run_in_threadpool(_file, among[index], request.path_params["name"])
 
+    async def asked(request: Request) -> Response:
+        return JSONResponse(study.told() if study else None, 200 if study else 404)
+
+    async def answer(request: Request) -> Response:
+        try:
+            told = json.loads(await request.body())
+            await run_in_threadpool(cast(Study, study).keep, told)
+        except (ValueError, RecursionError, HirescamError) as error:
+            raise HTTPException(400, f"The answer was refused: {error}") from error
+        return Response(status_code=204)
+
     return Guard(
         Starlette(
             routes=[
+                Route("/study.json", asked, methods=["GET"]),
+                Route("/answer", answer, methods=["POST"]),
                 Route("/", page, methods=["GET"]),
                 Route("/cases.json", listed, methods=["GET"]),
                 Route("/viewer.js", _asset(script(), "text/javascript"), methods=["GET"]),
@@ -62,7 +88,8 @@ def build_app(
         ),
         port,
         token,
-        once,
+        once=once,
+        takes_answers=study is not None,
     )
 
 

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_ADDRESS = 2048
 """Characters of a path with its query; ours need under 200."""
+LARGEST_ANSWER = 4 << 10
+"""Bytes of an answer in a reader study."""
 LARGEST_HEADERS = 16 << 10
 """Bytes of a request's first line and headers together; a longer one is cut off unread."""
 
@@ -45,6 +47,7 @@ class Guard:
     token: str
     once: str = ""
     _spent: set[str] = field(default_factory=set)
+    takes_answers: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -81,8 +84,19 @@ def _foreign_origin(guard: Guard, scope: Scope) -> bool:
     return headers.get("origin", own) != own or site not in ("none", "same-origin")
 
 
+def _answers(guard: Guard, scope: Scope) -> bool:
+    """Whether this is the one thing that may be sent: an answer in a reader study."""
+    path = str(scope["path"])
+    return guard.takes_answers and scope["method"] == "POST" and path.endswith("/answer")
+
+
 def _sends_something(guard: Guard, scope: Scope) -> bool:
     headers = Headers(scope=scope)
+    if _answers(guard, scope):
+        size = headers.get("content-length", "")
+        small = size.isdigit() and int(size) <= LARGEST_ANSWER
+        is_json = headers.get("content-type", "").partition(";")[0] == "application/json"
+        return not small or not is_json or "transfer-encoding" in headers
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
@@ -95,11 +109,15 @@ def _wrong_token(guard: Guard, scope: Scope) -> bool:
     return not secrets.compare_digest(given.encode(), guard.token.encode())
 
 
+def _wrong_method(guard: Guard, scope: Scope) -> bool:
+    return scope["method"] != "GET" and not _answers(guard, scope)
+
+
 # A wrong host is refused first, for it alone shows that somebody tricks the browser.
 _CHECKS: tuple[tuple[Callable[[Guard, Scope], bool], int, str], ...] = (
     (_foreign_host, 421, "This page answers only to 127.0.0.1: open the printed address."),
     (_foreign_origin, 403, "Another site asked for this page: open the printed address."),
-    (lambda _, scope: scope["method"] != "GET", 405, "This page can only be read: use GET."),
+    (_wrong_method, 405, "This page can only be read: use GET."),
     (_sends_something, 413, "This page takes no data: ask without a body."),
     (_too_long, 414, f"The address is longer than {LONGEST_ADDRESS} characters."),
     (_wrong_token, 403, "The token is missing or old: open the address that was printed."),

@@ -9,6 +9,7 @@ from threading import Thread
 from hirescam.errors import HirescamError, MissingPackageError
 from hirescam.summary.browser import is_built
 from hirescam.viewer.cases import Case
+from hirescam.viewer.study import Study
 
 LOOPBACK = "127.0.0.1"
 
@@ -18,6 +19,7 @@ def serve(
     beside: Sequence[Case] = (),
     *,
     port: int = 0,
+    study: Study | None = None,
     on_ready: Callable[[str, str], None],
 ) -> None:
     """Show `cases` until interrupted; `on_ready` gets the address, token included.
@@ -46,7 +48,7 @@ def serve(
     token, once = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     with _listening(port) as listener:
         port = listener.getsockname()[1]
-        app = build_app(cases, beside, port=port, token=token, once=once)
+        app = build_app(cases, beside, port=port, token=token, once=once, study=study)
         settings = uvicorn.Config(
             app,
             http=PromptProtocol,

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from hirescam.errors import ModelError
+from hirescam.evaluation.localisation import evidence_outside, undefined_note
 from hirescam.evaluation.outcomes import (
     METHODS,
     joined,
@@ -51,6 +52,27 @@ def test_scores_are_the_networks_own(model, one):
         expected = model.network(scan(model)[None])
     np.testing.assert_allclose(one.logits, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(one.slice_scores.mean(axis=2), one.logits, rtol=1e-3, atol=1e-5)
+
+
+def test_a_label_that_may_lie_in_no_organ_has_undefined_numbers_and_a_note(model):
+    given = regions(model)
+    present = np.array([True, True, False])
+    places = given.places.copy()
+    places[0] = False  # as of a label whose name tells no place
+    truth = present.astype(np.float32)
+    of_own = Regions(given.labels, present, places, given.organs)
+    made = outcome(model, "scan", scan(model), truth, of_own)
+    assert np.isnan(made.organ_ious[0, :, 0]).all()
+    assert np.isfinite(made.organ_ious[0, :, 1]).all()
+    rows = {
+        (r["method"], r["label"], r["sign"]): r["share_outside"] for r in evidence_outside(made)
+    }
+    assert np.isnan(rows["hirescam", model.labels[0], "positive"])
+    assert np.isfinite(rows["hirescam", model.labels[1], "positive"])
+    (note,) = undefined_note(made)
+    assert model.labels[0] in note
+    assert model.labels[1] not in note
+    assert np.isfinite(made.evidence[0, :, 0]).all()
 
 
 def test_organ_iou_is_that_of_the_map(model, one):

@@ -91,8 +91,11 @@ def localisation(
 def evidence_outside(outcomes: Outcomes) -> list[Row]:
     """Per method, label and sign: the share of the evidence that lies where it may not.
 
-    Of labels that are present; sums over all scans, so that scans count by their evidence.
+    Of labels that are present; sums over all scans, so that scans count by their evidence. NaN
+    for labels of which no organ is known in which they may lie.
     """
+    told = ~np.isnan(outcomes.outside)
+    evidence = np.where(told, np.nan_to_num(outcomes.evidence), 0.0)
     return [
         {
             "method": method,
@@ -100,13 +103,30 @@ def evidence_outside(outcomes: Outcomes) -> list[Row]:
             "sign": sign,
             "share_outside": share(
                 np.nan_to_num(outcomes.outside[:, m, column, s]),
-                np.nan_to_num(outcomes.evidence[:, m, column, s]),
+                evidence[:, m, column, s],
             ),
         }
         for m, method in enumerate(METHODS)
         for column, label in enumerate(outcomes.labels)
         for s, sign in enumerate(SIGNS)
     ]
+
+
+def undefined_note(outcomes: Outcomes) -> tuple[str, ...]:
+    """One sentence that names the labels without an organ, whose OrganIoU is undefined."""
+    present = outcomes.truth == 1
+    undefined = np.isnan(outcomes.outside).all(axis=(1, 3)) & present
+    names = [
+        label
+        for column, label in enumerate(outcomes.labels)
+        if present[:, column].any() and undefined[:, column].sum() == present[:, column].sum()
+    ]
+    if not names:
+        return ()
+    return (
+        f"No organ is known in which {', '.join(names)} may lie: OrganIoU and evidence outside "
+        f"are undefined there.",
+    )
 
 
 def _groups(outcomes: Outcomes, values: Values) -> Iterator[tuple[str, str, Values]]:

@@ -135,6 +135,9 @@ def outcome(
     outside = (signed * ~allowed[None, :, None]).sum(axis=(3, 4, 5))
     for values in (ious, evidence, outside):
         values[:, absent] = np.nan
+    nowhere = ~regions.places.any(axis=1)  # no organ is known in which such a label can lie
+    ious[:, nowhere] = np.nan
+    outside[:, nowhere] = np.nan
     map_sums, map_counts = _in_half(scan, maps[METHODS.index("hirescam")], regions.present)
     return Outcomes(
         scans=(scan,),

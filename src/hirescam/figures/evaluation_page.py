@@ -16,6 +16,7 @@ from hirescam.evaluation.localisation import (
     evidence_outside,
     localisation,
     slice_table,
+    undefined_note,
 )
 from hirescam.evaluation.outcomes import METHODS, Outcomes, save_outcomes
 from hirescam.evaluation.references import (
@@ -65,6 +66,7 @@ def write_evaluation(
     }
     if on_themselves:
         notes = (*notes, "OrganIoU thresholds were chosen on the scans they are reported on.")
+    notes = (*notes, *undefined_note(outcomes))
     if references is not None:
         notes = (*notes, WHAT_REFERENCES_SAY)
     summary = {

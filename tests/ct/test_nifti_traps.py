@@ -120,14 +120,14 @@ def test_rounding_between_the_forms_is_no_contradiction(tmp_path):
 
 def test_bytes_behind_the_voxels_are_refused(tmp_path, refused):
     path = write(tmp_path / "scan.nii")
-    path.write_bytes(path.read_bytes() + bytes(10))
+    path.write_bytes(path.read_bytes() + b"0123456789")
     refused(path, errors.ReadError, "holds 682 bytes", "announces 672", "header was changed")
 
 
 def test_a_second_member_behind_the_voxels_is_refused(tmp_path, refused):
     path = write(tmp_path / "scan.nii.gz")
     path.write_bytes(path.read_bytes() + gzip.compress(b"more"))
-    refused(path, errors.ReadError, "holds 673 bytes", "announces 672")
+    refused(path, errors.ReadError, "holds 676 bytes", "announces 672")
 
 
 def test_the_other_byte_order_is_read(tmp_path):

@@ -7,25 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from hirescam.ct.formats import DICOM_READER, READERS
 from hirescam.ct.formats.ct_rate import check_not_raw
+from hirescam.ct.formats.payload import check_regular
 from hirescam.ct.grid import rectangular
 from hirescam.ct.validation import OR_REPAIR, as_read_error
 from hirescam.ct.volume import Volume, degrees_off, is_rectangular
 from hirescam.errors import GeometryError, ReadError, UnknownFormatError, VoxelError
-
-DICOM_READER = "hirescam.ct.dicom.read:read_dicom"
-READERS = {
-    ".nii": "hirescam.ct.formats.nifti:read_nifti",
-    ".nii.gz": "hirescam.ct.formats.nifti:read_nifti",
-    ".npz": "hirescam.ct.formats.npz:read_npz",
-    ".npy": "hirescam.ct.formats.npy:read_npy",
-    ".nrrd": "hirescam.ct.formats.itk:read_itk",
-    ".nhdr": "hirescam.ct.formats.itk:read_itk",
-    ".mha": "hirescam.ct.formats.itk:read_itk",
-    ".mhd": "hirescam.ct.formats.itk:read_itk",
-    ".dcm": DICOM_READER,
-    ".zip": DICOM_READER,
-}
 
 
 def read_volume(
@@ -34,6 +22,7 @@ def read_volume(
     series: str | None = None,
     on_bad_geometry: Literal["error", "repair"] = "error",
     assume_hu: bool = False,
+    prefer_form: Literal["sform", "qform"] | None = None,
 ) -> Volume:
     """The scan in a file, or in a folder or zip that holds DICOM.
 
@@ -44,21 +33,27 @@ def read_volume(
     Of several DICOM series `series` names one by its UID; left out, the original one with the
     most slices is the scan (`list_series` tells). With `on_bad_geometry="repair"` uneven,
     missing, doubled or tilted slices are resampled onto an even grid with right angles, and
-    `Volume.repairs` says so. `assume_hu` takes DICOM values without a rescale for HU.
+    `Volume.repairs` says so. `assume_hu` takes DICOM values without a rescale for HU. Of a
+    NIfTI file whose sform and qform differ, `prefer_form` says which one is right.
     """
     path = Path(path).absolute()  # so that "." has a name too
     with as_read_error(path):
         if not path.exists():
             raise ReadError("there is no such file or folder: check the path")
+        check_regular(path)
         reader = _reader(path)
-        of_dicom = {
-            "series": series,
-            "on_bad_geometry": on_bad_geometry,
-            "assume_hu": assume_hu,
-        }
+        options: dict[str, object] = {}
+        if reader == DICOM_READER:
+            options = {
+                "series": series,
+                "on_bad_geometry": on_bad_geometry,
+                "assume_hu": assume_hu,
+            }
+        elif reader == READERS[".nii"]:
+            options = {"prefer_form": prefer_form}
         module, function = reader.split(":")
         read: Callable[..., Volume] = getattr(import_module(module), function)
-        volume = read(path, **(of_dicom if reader == DICOM_READER else {}))
+        volume = read(path, **options)
         _check_values(volume)
         check_not_raw(path, volume.voxels)
         if on_bad_geometry == "repair":

@@ -4,7 +4,6 @@ Only the header and the voxels are read; what extensions or free text say never 
 standard: https://nifti.nimh.nih.gov/nifti-1
 """
 
-import gzip
 import itertools
 from io import BufferedIOBase
 from pathlib import Path
@@ -14,7 +13,13 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
 
-from hirescam.ct.formats.payload import check_held, read_exactly
+from hirescam.ct.formats.payload import (
+    check_held,
+    check_regular,
+    check_unit,
+    inflated,
+    read_exactly,
+)
 from hirescam.ct.validation import (
     announced_bytes,
     check_inflation,
@@ -29,6 +34,8 @@ from hirescam.errors import GeometryError, ReadError, VoxelError
 # counts, as in nibabel and ITK; that they agree is checked.
 
 _CODES = range(6)
+_UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # codes of xyzt_units; 0 is unknown
+_PREFER = "or say which is right (prefer_form='sform' or 'qform', --prefer-form sform)"
 _NUMBERS = {
     "sform": ("srow_x", "srow_y", "srow_z"),
     "qform": ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
@@ -38,8 +45,26 @@ _FAR_VOXELS = 0.5  # further apart than this, two places of one corner are two p
 _UNEQUAL = 0.01  # of a spacing
 
 
-def nifti_affine(header: nib.Nifti1Header) -> Float64[np.ndarray, "4 4"]:
-    """Affine from column, row, slice to the patient (RAS mm), or `GeometryError`."""
+def nifti_affine(
+    header: nib.Nifti1Header, *, prefer_form: str | None = None
+) -> Float64[np.ndarray, "4 4"]:
+    """Affine from column, row, slice to the patient (RAS mm), or `GeometryError`.
+
+    Lengths in other units than mm are converted. `prefer_form` ("sform" or "qform") counts
+    alone, where both are given and differ.
+    """
+    unit_mm = _unit_mm(header)
+    affine = _affine_in_file(header, prefer_form)
+    affine[:3] *= unit_mm
+    spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    unit = header.get_xyzt_units()[0]
+    check_unit(spacing_mm, unit_mm, f"measures space in {unit}, expected mm")
+    return affine
+
+
+def _affine_in_file(
+    header: nib.Nifti1Header, prefer_form: str | None
+) -> Float64[np.ndarray, "4 4"]:
     codes = {form: int(header[f"{form}_code"]) for form in ("sform", "qform")}
     for form, code in codes.items():
         if code not in _CODES:
@@ -49,11 +74,14 @@ def nifti_affine(header: nib.Nifti1Header) -> Float64[np.ndarray, "4 4"]:
             "neither sform nor qform says where the image lies in the patient: convert it "
             "again from its DICOM series, or set one of them"
         )
-    _check_unit(header)
+    if prefer_form is not None:
+        if not codes.get(prefer_form):
+            raise GeometryError(f"its {prefer_form}, which is preferred, is not set: set it")
+        codes = {form: code if form == prefer_form else 0 for form, code in codes.items()}
     _check_numbers(header, [form for form, code in codes.items() if code])
     spacing_mm = np.abs(header["pixdim"][1:4].astype(float))
     sform = header.get_sform().astype(float) if codes["sform"] else None
-    if sform is not None:
+    if sform is not None and prefer_form is None:
         _check_spacing(spacing_mm, np.linalg.norm(sform[:3, :3], axis=0))
     if not codes["qform"]:
         assert sform is not None
@@ -65,10 +93,14 @@ def nifti_affine(header: nib.Nifti1Header) -> Float64[np.ndarray, "4 4"]:
     return sform
 
 
-def _check_unit(header: nib.Nifti1Header) -> None:
-    unit = header.get_xyzt_units()[0]
-    if unit not in ("mm", "unknown"):
-        raise GeometryError(f"measures space in {unit}, expected mm: write it again in mm")
+def _unit_mm(header: nib.Nifti1Header) -> float:
+    code = int(header["xyzt_units"]) & 7
+    if code not in _UNITS_MM:
+        raise GeometryError(
+            f"xyzt_units is {int(header['xyzt_units'])}, whose code of length {code} NIfTI "
+            f"does not know, expected 1 (m), 2 (mm) or 3 (micron): correct it"
+        )
+    return _UNITS_MM[code]
 
 
 def _check_numbers(header: nib.Nifti1Header, forms: list[str]) -> None:
@@ -85,7 +117,7 @@ def _check_spacing(pixdim_mm: Float[np.ndarray, "3"], sform_mm: Float[np.ndarray
     if not np.allclose(pixdim_mm, sform_mm, rtol=_UNEQUAL, atol=0):
         raise GeometryError(
             f"pixdim says that voxels lie {_mm(pixdim_mm)} mm apart, sform {_mm(sform_mm)}: "
-            f"correct the one that is wrong"
+            f"correct the one that is wrong, {_PREFER}"
         )
 
 
@@ -114,7 +146,7 @@ def _check_agree(
     if not off_mm <= _FAR_VOXELS * spacing_mm.min():
         raise GeometryError(
             f"sform and qform place a corner of the image {off_mm:.1f} mm apart: "
-            f"set the code of the one that is wrong to 0"
+            f"set the code of the one that is wrong to 0, {_PREFER}"
         )
 
 
@@ -128,13 +160,14 @@ def _mm(lengths: Float[np.ndarray, "3"]) -> str:
 
 # Kinds of header, and how files are marked that keep their voxels behind it.
 _KINDS: dict[Any, bytes] = {nib.Nifti1Header: b"n+1", nib.Nifti2Header: b"n+2"}
-_LONGEST_HEADER = 540
+_GZIP = b"\x1f\x8b"
+_CHUNK_BYTES = 1 << 20
 
 
-def read_nifti(path: Path) -> Volume:
+def read_nifti(path: Path, *, prefer_form: str | None = None) -> Volume:
     """The image in a .nii or .nii.gz file, its own scaling applied."""
     header, voxels = stored_nifti(path)
-    affine = nifti_affine(header)
+    affine = nifti_affine(header, prefer_form=prefer_form)
     return Volume(voxels, affine[:, [2, 1, 0, 3]])  # it counts columns first
 
 
@@ -142,8 +175,11 @@ def stored_nifti(
     path: Path,
 ) -> tuple[nib.Nifti1Header, Shaped[np.ndarray, "slice row column"]]:
     """The header as it is written, and the voxels with the file's own scaling applied."""
-    packed = path.suffix.lower() == ".gz"
-    with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+    check_regular(path)
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP  # whatever its name says
+        file.seek(0)
+        stream = inflated(file, "gzip") if packed else file
         header = _header(stream)
         slope, intercept = _scaling(header)
         stored = _voxels(stream, header, held=path.stat().st_size, packed=packed)
@@ -151,8 +187,9 @@ def stored_nifti(
 
 
 def _header(stream: BufferedIOBase) -> nib.Nifti1Header:
-    start = stream.read(_LONGEST_HEADER)
+    start = b""
     for kind, mark in _KINDS.items():
+        start += stream.read(kind.sizeof_hdr - len(start))
         if kind.may_contain_header(start):
             header = kind(start[: kind.sizeof_hdr], check=False)  # checked here, mended never
             if not bytes(header["magic"]).startswith(mark):
@@ -183,15 +220,26 @@ def _voxels(
     dtype = header.get_data_dtype()
     shape = _shape(header)
     size = announced_bytes(shape, dtype.itemsize)
-    offset = int(header["vox_offset"])
+    offset = int(header["vox_offset"]) or header.single_vox_offset
     if offset < header.single_vox_offset:
         raise ReadError(f"its voxels begin at byte {offset}, within its header: fetch it again")
     if packed:
         check_inflation(offset + size, held)
-    else:
+    elif held - offset < size:
         check_held(held - offset, size)
-    stream.seek(offset)
-    return read_exactly(stream, size).view(dtype).reshape(shape[::-1])
+    _skip(stream, offset - header.sizeof_hdr)
+    rest = None if packed else held - offset
+    return (
+        read_exactly(stream, size, padding="zeros", held=rest).view(dtype).reshape(shape[::-1])
+    )
+
+
+def _skip(stream: BufferedIOBase, count: int) -> None:
+    while count > 0:
+        passed = len(stream.read(min(count, _CHUNK_BYTES)))
+        if not passed:
+            raise EOFError
+        count -= passed
 
 
 def _shape(header: nib.Nifti1Header) -> tuple[int, int, int]:

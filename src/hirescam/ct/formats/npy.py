@@ -110,8 +110,11 @@ def read_array(stream: BufferedIOBase, *, held: int) -> Shaped[np.ndarray, "slic
         raise ReadError(
             "holds Python objects (a pickle), which are never loaded: save plain numbers"
         )
+    while len(shape) > 3 and 1 in (shape[0], shape[-1]):  # one volume of a series of one
+        shape = shape[1:] if shape[0] == 1 else shape[:-1]
     check_three_axes(shape)
     size = announced_bytes(shape, dtype.itemsize)
-    check_held(held - stream.tell(), size)
+    if held - stream.tell() < size:
+        check_held(held - stream.tell(), size)
     stored = read_exactly(stream, size).view(dtype)
     return stored.reshape(shape[::-1]).T if by_columns else stored.reshape(shape)

@@ -148,7 +148,7 @@ def metaimage(path, *, data=bytes(16), **changed):
 ELSEWHERE = [
     "../scan.raw",
     "/etc/passwd",
-    "sub/scan.raw",
+    "../sub/scan.raw",
     "missing.raw",
     "LIST",
     "s%02d.raw 0 1 1",
@@ -258,3 +258,11 @@ def test_free_text_appears_nowhere(make, tmp_path, refused, caplog, capfd):
     refused(path, errors.ReadError)
     assert capfd.readouterr() == ("", "")
     assert PLANTED not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["sub/scan.raw", "./scan.raw"])
+def test_voxels_in_a_folder_beside_are_read(name, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / name).write_bytes(bytes(16))
+    assert read_volume(metaimage(tmp_path / "a.mhd", ElementDataFile=name)).shape == (2, 2, 2)
+    assert read_volume(nrrd(tmp_path / "a.nhdr", data_file=name)).shape == (2, 2, 2)

@@ -21,6 +21,7 @@ from hirescam.cli.main import main
 from hirescam.ct.preparation import network_input, place, place_codes
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError
+from hirescam.models import merlin
 from hirescam.models.files import open_model
 from hirescam.models.wrap import traced_cells
 from make import REPO, affine
@@ -153,7 +154,8 @@ def test_cells_lie_where_a_bright_voxel_moves_them(network, layer, cells):
     built = network().eval()
     name = layer or "features"
     found = traced_cells(built, name, torch.zeros((1, 1, 64, 64, 64), device="meta"))
-    assert {(axis.first, axis.step) for axis in found} == {cells}
+    assert [axis for axis, _ in found] == [0, 1, 2]
+    assert {(along.first, along.step) for _, along in found} == {cells}
 
 
 @pytest.mark.parametrize("place_of", [(10, 20, 12), (25, 30, 40)])
@@ -189,6 +191,40 @@ def test_a_marker_comes_back_to_its_place_in_the_patient(place_of):
         true = volume.affine[:3, :3] @ place_of + volume.affine[:3, 3]
         off = np.linalg.solve(explained.affine[:3, :3], found - true)  # in cells
         assert np.abs(off).max() <= 0.5, preparation
+
+
+class Turning(nn.Module):
+    """Turns its input to (z, x, y), as Merlin does."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = small()
+
+    def forward(self, x):
+        return self.inner(x.permute(0, 1, 4, 2, 3))
+
+
+def test_maps_of_a_network_that_turns_its_input_lie_as_the_input_does():
+    plain = hirescam.wrap(small(), labels=LABELS, preparation=PREPARATION)
+    turning = hirescam.wrap(Turning(), labels=LABELS, preparation=PREPARATION)
+    nn.init.constant_(plain.network.network.features[0].weight, 0.1)
+    nn.init.constant_(plain.network.network.features[2].weight, 0.1)  # alike along all axes
+    turning.network.network.inner.load_state_dict(plain.network.network.state_dict())
+    one, other = explained_noise(plain), explained_noise(turning)
+    assert np.array_equal(one.affine, other.affine)
+    assert np.allclose(one.raw_maps, other.raw_maps, atol=1e-6)
+
+
+def test_merlin_has_exact_maps_of_all_its_labels():
+    torch.manual_seed(0)
+    network = merlin.Merlin(6, blocks=(1, 1, 1, 1)).eval()
+    preparation = merlin.PREPARATION.model_copy(update={"shape": (48, 64, 64)})
+    model = hirescam.wrap(network, labels=list("abcdef"), preparation=preparation)
+    found = explained_noise(model)
+    assert model.card.layer == "layer4"
+    assert np.allclose(found.raw_maps.sum((1, 2, 3)), found.logits - found.offsets, atol=1e-4)
+    assert all(verdict.holds_for("gradcam") for verdict in found.verdicts)
+    assert found.raw_maps.shape == (6, 3, 2, 2)
 
 
 # --- preparation as others' transforms do it

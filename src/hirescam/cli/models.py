@@ -63,8 +63,12 @@ def import_model(
     ],
     labels: Annotated[Path, Option(help="text file with a label a line, in the scores' order")],
     preparation: Annotated[
-        Path, Option(help="TOML with the keys of hirescam.Preparation: spacing_mm, shape …")
-    ],
+        Path | None,
+        Option(
+            help="TOML with the keys of hirescam.Preparation: spacing_mm, shape …; left out, "
+            "PREPARATION of the network's module"
+        ),
+    ] = None,
     out: Annotated[Path, Option("--out", "-o", help="model file to write")] = Path("my.model"),
     layer: Annotated[
         str | None, Option(help="layer to explain; left out, the last with spatial output")
@@ -81,13 +85,13 @@ def import_model(
     with steps() as step:
         step("reading the checkpoint")
         from hirescam.models.files import import_checkpoint, save_model
-        from hirescam.models.wrap import read_labels, read_preparation
+        from hirescam.models.wrap import preparation_for, read_labels
 
         model = import_checkpoint(
             checkpoint,
             network,
             labels=read_labels(labels),
-            preparation=read_preparation(preparation),
+            preparation=preparation_for(network, preparation),
             layer=layer,
             output=int(output) if output and output.lstrip("-").isdigit() else output,
             trained_on=trained_on,

@@ -177,6 +177,9 @@ def explain(
         verdicts, offsets = audit_each(seen, above, flow=flow)
         slice_scores = network.slice_scores(seen.activation)
     maps = {name: make(seen)[0] for name, make in MAPS.items()}
+    if isinstance(network, WrappedNetwork):  # whose axes may be turned inside
+        order = (0, *(1 + axis for axis in network.map_order(len(x[0]))))
+        maps = {name: each.permute(order) for name, each in maps.items()}
     chosen = maps.pop(method)
     _refuse_nonsense(volume, seen.scores, chosen)
     cells = GEOMETRIES[geometry](model, chosen.shape[1:])

@@ -82,8 +82,19 @@ class WrappedNetwork(Classifier):
                 f"where the cells of layer {self.layer!r} lie cannot be traced: explain with "
                 f"geometry='published', which stretches the map over the input"
             )
-        along_slices, rows, columns = traced
+        along_slices, rows, columns = (
+            next(cells for other, cells in traced if other == axis) for axis in range(3)
+        )
         return along_slices, rows, columns
+
+    def map_order(self, slices: int) -> tuple[int, int, int]:
+        """Which axis of the layer's output runs along the input's slices, rows, columns."""
+        example = torch.zeros((1, self.channels, slices, *self.input_shape[2:]), device="meta")
+        traced = traced_cells(self.network, self.layer, example)
+        if traced is None:
+            return 0, 1, 2
+        found = [other for other, _ in traced]
+        return found.index(0), found.index(1), found.index(2)
 
     def _logits(self, raw: Any) -> Float[Tensor, "batch label"]:
         try:
@@ -194,7 +205,7 @@ def wrap(
     return Model(wrapped, card, reloadable=not callable(output))
 
 
-def build_from(source: str) -> Any:
+def build_from(source: str, *, call: bool = True) -> Any:
     """What the user's function or class `package.module:name` gives; their code is run."""
     module, _, name = source.partition(":")
     folder = str(Path.cwd())
@@ -208,6 +219,8 @@ def build_from(source: str) -> Any:
         ) from error
     finally:
         sys.path.remove(folder)
+    if not call:
+        return build
     try:
         return build() if not isinstance(build, nn.Module | Model) else build
     except HirescamError:
@@ -240,6 +253,17 @@ def read_preparation(path: Path) -> Preparation:
     return Preparation(**table.get("preparation", table))
 
 
+def preparation_for(source: str, path: Path | None) -> Preparation:
+    """That of a file, or else the PREPARATION of the module that builds the network."""
+    if path is not None:
+        return read_preparation(path)
+    module = source.partition(":")[0]
+    stated = build_from(f"{module}:PREPARATION", call=False)
+    if not isinstance(stated, Preparation):
+        raise ModelError(f"{module}.PREPARATION is no hirescam.Preparation: give --preparation")
+    return stated
+
+
 def _source_of(network: nn.Module) -> str | None:
     """The class of a network that its module can give again without arguments."""
     kind = type(network)
@@ -265,6 +289,8 @@ def _seeded() -> torch.Generator:
 
 _Axis = tuple[float, float]
 """First position and step of the cells along an axis, in samples of the input."""
+_Lie = tuple[tuple[int, ...], tuple[_Axis, ...]]
+"""Which axis of the input each axis of a tensor runs along, and where its cells lie."""
 
 
 class _CellTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -272,11 +298,12 @@ class _CellTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, example: Tensor):
         super().__init__()  # type: ignore[no-untyped-call]
-        self.known: dict[int, tuple[_Axis, ...]] = {}
+        self.known: dict[int, _Lie] = {}
         self.kept: list[Tensor] = []  # so that no id is used twice
-        self.note(example, tuple((0.0, 1.0) for _ in example.shape[2:]))
+        space = example.shape[2:]
+        self.note(example, (tuple(range(len(space))), tuple((0.0, 1.0) for _ in space)))
 
-    def note(self, tensor: Any, axes: tuple[_Axis, ...]) -> None:
+    def note(self, tensor: Any, axes: _Lie) -> None:
         if isinstance(tensor, Tensor):
             self.known[id(tensor)] = axes
             self.kept.append(tensor)
@@ -287,12 +314,40 @@ class _CellTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **(kwargs or {}))
         first = out[0] if isinstance(out, tuple | list) and out else out
         if isinstance(first, Tensor):
-            axes = self._axes(func.overloadpacket._qualified_op_name, args, first)
-            if axes is not None:
-                self.note(first, axes)
+            lie = self._lie(func.overloadpacket._qualified_op_name, args, first)
+            if lie is not None:
+                self.note(first, lie)
             else:
                 self.kept.append(first)
         return out
+
+    def _lie(self, name: str, args: Any, out: Tensor) -> _Lie | None:
+        known = next(
+            (
+                each
+                for argument in args
+                for each in (argument if isinstance(argument, list | tuple) else (argument,))
+                if isinstance(each, Tensor) and id(each) in self.known
+            ),
+            None,
+        )
+        if known is None:
+            return None
+        order, axes = self.known[id(known)]
+        short = name.rpartition("::")[2]
+        if short in ("permute", "transpose") and out.ndim == known.ndim:
+            moved = list(range(out.ndim))
+            if short == "permute":
+                moved = [axis % out.ndim for axis in args[1]]
+            else:
+                one, other = args[1] % out.ndim, args[2] % out.ndim
+                moved[one], moved[other] = moved[other], moved[one]
+            if moved[:2] != [0, 1]:
+                return None
+            places = [axis - 2 for axis in moved[2:]]
+            return tuple(order[at] for at in places), tuple(axes[at] for at in places)
+        found = self._axes(name, args, out)
+        return None if found is None else (order, found)
 
     def _axes(self, name: str, args: Any, out: Tensor) -> tuple[_Axis, ...] | None:
         flat = [
@@ -303,7 +358,7 @@ class _CellTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         ]
         if not flat:
             return None
-        source, axes = flat[0], self.known[id(flat[0])]
+        source, (_, axes) = flat[0], self.known[id(flat[0])]
         count = len(axes)
         short = name.rpartition("::")[2]
         if short in ("convolution", "_convolution"):
@@ -366,8 +421,10 @@ def _spread(value: Any, count: int) -> list[Any]:
 
 def traced_cells(
     network: nn.Module, layer: str | None, example: Float[Tensor, "1 channel ..."]
-) -> tuple[Cells, ...] | None:
-    """Cells of a layer's output on the input's samples, axis by axis; None where they are lost.
+) -> list[tuple[int, Cells]] | None:
+    """For each axis of a layer's output the axis of the input along which its cells lie.
+
+    None where that is lost.
 
     A shortcut beside a residual block has the cells of its block. The input is on the meta
     device: shapes are computed, numbers are not.
@@ -386,15 +443,14 @@ def traced_cells(
         hook.remove()
     if not out or not isinstance(out[0], Tensor):
         return None
-    axes = trace.known.get(id(out[0]))
     sizes = tuple(out[0].shape[2:])
-    if axes is None or len(axes) != len(sizes):
-        return (
-            tuple(
-                tiled_cells(size, length)
-                for size, length in zip(sizes, example.shape[2:], strict=False)
-            )
-            if len(sizes) == example.ndim - 2
-            else None
+    order, axes = trace.known.get(id(out[0]), ((), ()))
+    if len(axes) == len(sizes):
+        cells = (
+            Cells(first, step, size) for (first, step), size in zip(axes, sizes, strict=True)
         )
-    return tuple(Cells(a, s, size) for (a, s), size in zip(axes, sizes, strict=True))
+        return [*zip(order, cells, strict=True)]
+    if len(sizes) != example.ndim - 2:
+        return None
+    tiled = map(tiled_cells, sizes, example.shape[2:])
+    return [*enumerate(tiled)]

@@ -287,7 +287,7 @@ def cell_logits(
     network: EvidenceNet, voxels: Int16[np.ndarray, "slices row column"]
 ) -> Float[Tensor, "label map_slice map_row map_column"]:
     """The logit of each cell of one chest."""
-    x = network_input(Volume(np.asarray(voxels), np.eye(4)), PREPARATION)[None]
+    x = network_input(Volume(np.array(voxels), np.eye(4)), PREPARATION)[None]
     with torch.no_grad():
         return network.features.logits(x)[0]
 

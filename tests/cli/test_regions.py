@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hirescam.atomic import MARK
 from hirescam.cli import train
-from hirescam.regions.files import read_organs_on_map
+from hirescam.regions.downsample import read_organs_on_map
 from make_cases import small_config, write_cases
 
 

@@ -10,8 +10,7 @@ from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import WriteError
 from hirescam.figures.organ_preview import preview, write_preview
 from hirescam.figures.render3d import PIXELS, render
-from hirescam.organs.masks import OrganMasks, Verdict
-from hirescam.organs.steps import keep_steps
+from hirescam.organs.masks import OrganMasks, Verdict, keep_steps
 from make import affine
 
 GREEN_AND_PURPLE = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])

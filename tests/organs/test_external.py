@@ -11,9 +11,8 @@ from pydicom.sr.codedict import codes as sr_codes
 
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import GeometryError, MissingPackageError, ReadError
-from hirescam.organs.external import import_organs
+from hirescam.organs.external import TABLES, MaskTable, import_organs, load_table
 from hirescam.organs.files import save_organs
-from hirescam.organs.mask_table import TABLES, MaskTable, load_table
 from hirescam.organs.masks import ORGANS, OrganMasks
 from make import affine, volume
 from make_dicom import write_series

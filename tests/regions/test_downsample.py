@@ -9,7 +9,7 @@ from hirescam.anatomy import ORGANS
 from hirescam.ct.grid import Cells
 from hirescam.ct.preparation import Preparation
 from hirescam.organs.masks import OrganMasks
-from hirescam.regions.downsample import halves_on_map, organs_on_map
+from hirescam.regions.downsample import heuristic_organs_on_map, organs_on_map
 
 SHAPE = (12, 35, 28)
 MAP = (4, 5, 4)
@@ -129,13 +129,43 @@ def shift_and_flip(axis, last):
     return step
 
 
-def test_without_organs_the_paper_gives_the_mediastinum_the_middle_half():
-    found = halves_on_map((2, 8, 8))
-    assert np.flatnonzero(found[ORGANS.index("mediastinum"), 0, 0]).tolist() == [2, 3, 4, 5]
-    assert np.flatnonzero(found[0, 0, 0]).tolist() == [0, 1, 2, 3]
-    assert np.flatnonzero(found[1, 0, 0]).tolist() == [4, 5, 6, 7]
+@pytest.mark.parametrize(
+    ("columns", "first", "last"), [(6, 1, 4), (8, 2, 5), (10, 2, 7), (14, 3, 10)]
+)
+def test_without_organs_the_mediastinum_has_the_centre_half(columns, first, last):
+    found = heuristic_organs_on_map((2, 6, columns))
+    between = np.flatnonzero(found[ORGANS.index("mediastinum"), 1, 3])
+    assert between.tolist() == list(range(first, last + 1))
+    assert np.flatnonzero(found[0, 0, 0]).tolist() == list(range(columns // 2))
+    assert np.flatnonzero(found[1, 0, 0]).tolist() == list(range(columns // 2, columns))
 
 
-def test_without_organs_the_code_gives_the_mediastinum_four_of_six_columns():
-    found = halves_on_map((2, 6, 6), centre_columns="published")
-    assert np.flatnonzero(found[ORGANS.index("mediastinum"), 1, 3]).tolist() == [1, 2, 3, 4]
+@pytest.mark.parametrize(
+    ("columns", "first", "last"), [(6, 1, 4), (8, 1, 6), (10, 2, 7), (14, 2, 11)]
+)
+def test_without_organs_the_code_gives_the_mediastinum_four_of_six(columns, first, last):
+    found = heuristic_organs_on_map((2, 6, columns), places="four_of_six")
+    between = np.flatnonzero(found[ORGANS.index("mediastinum"), 1, 3])
+    assert between.tolist() == list(range(first, last + 1))
+
+
+def test_area_takes_every_sample_that_a_block_reaches_where_blocks_do_not_divide():
+    """Seven samples in four blocks: 1.75 each, so that neighbours share a sample."""
+    codes = np.zeros((3, 3, 7), np.uint8)
+    codes[..., 1] = 1  # reached by blocks 0 (0 to 1.75) and 1 (1.75 to 3.5)
+    codes[..., 3] = 2  # by blocks 1 and 2 (3.5 to 5.25)
+    cells = (Cells(0.0, 1.0, 3), Cells(0.0, 1.0, 3), Cells(0.0, 1.0, 4))
+    preparation = Preparation(spacing_mm=(1.0, 1.0, 1.0), shape=codes.shape)
+    found = organs_on_map(organs(codes), preparation, cells, downsampling="area")
+    assert np.flatnonzero(found[0, 0, 0]).tolist() == [0, 1]
+    assert np.flatnonzero(found[1, 0, 0]).tolist() == [1, 2]
+
+
+def test_centre_takes_the_higher_sample_at_a_tie():
+    """Centres at 0.5, 2.5, 4.5: neither the lower sample nor the even one."""
+    codes = np.zeros((3, 3, 8), np.uint8)
+    codes[..., [1, 3, 5]] = 1, 2, 3
+    cells = (Cells(0.0, 1.0, 3), Cells(0.0, 1.0, 3), Cells(0.5, 2.0, 3))
+    preparation = Preparation(spacing_mm=(1.0, 1.0, 1.0), shape=codes.shape)
+    found = organs_on_map(organs(codes), preparation, cells, downsampling="centre")
+    np.testing.assert_array_equal(found[:, 0, 0], np.eye(3, dtype=bool))

@@ -11,8 +11,7 @@ from hirescam.ct.preparation import Preparation, network_input
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 from hirescam.organs.files import save_organs
-from hirescam.regions.downsample import halves_on_map
-from hirescam.regions.files import read_organs_on_map
+from hirescam.regions.downsample import heuristic_organs_on_map, read_organs_on_map
 from hirescam.training import assemble, prepared
 from hirescam.training.datasets.read import read_cases
 from hirescam.training.loader import PreparedScans, loading
@@ -92,7 +91,7 @@ def test_a_scan_without_organs_gets_the_places_where_they_usually_lie(grid, tmp_
     (case, *_) = read_cases(config).splits["train"]
     files = prepare(case, grid, tmp_path, with_organs=True)
     found = read_organs_on_map(files.organs, grid.map_shape)
-    np.testing.assert_array_equal(found, halves_on_map(grid.map_shape))
+    np.testing.assert_array_equal(found, heuristic_organs_on_map(grid.map_shape))
 
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)

@@ -202,8 +202,8 @@ def _segment(
         refuse_foreign_masks,
         save_organs,
     )
+    from hirescam.organs.masks import keep_steps
     from hirescam.organs.segment import segment_organs
-    from hirescam.organs.steps import keep_steps
 
     refuse_foreign_masks(job.out)
     if job.preview and job.preview.exists():
@@ -246,7 +246,7 @@ def _unexpected(job: Job, error: Exception) -> str:
 
 
 def _asked_for() -> str:
-    from hirescam.organs.mask_table import TABLES
+    from hirescam.organs.external import TABLES
 
     raise HirescamError(
         f"masks are numbers without a meaning: say what they stand for with --table, one of "

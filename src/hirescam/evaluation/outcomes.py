@@ -25,8 +25,7 @@ from hirescam.metrics.lesions import LESION_MEASURES, lesion_measures
 from hirescam.metrics.organ_iou import Definition, organ_ious, scaled
 from hirescam.models.files import Model
 from hirescam.regions.allowed import Regions
-from hirescam.regions.downsample import Downsampling
-from hirescam.regions.files import read_organs_on_map
+from hirescam.regions.downsample import Downsampling, read_organs_on_map
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import (
     Files,

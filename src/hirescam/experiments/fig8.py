@@ -18,8 +18,8 @@ from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, where_drawn
 from hirescam.figures.render3d import lung_solid, solid
+from hirescam.organs.masks import Mask, keep_steps
 from hirescam.organs.segment import segment_organs
-from hirescam.organs.steps import Mask, keep_steps
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 

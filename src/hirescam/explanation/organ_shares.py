@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Float64
 from hirescam.ct.grid import Weights, resample
 from hirescam.ct.volume import Volume, reorient
 from hirescam.errors import GeometryError, ShapeError
-from hirescam.organs.body import body, enclosed_air
+from hirescam.organs.lungs import body, enclosed_air
 from hirescam.organs.masks import OrganMasks, Verdict
 
 Affine = Float64[np.ndarray, "4 4"]

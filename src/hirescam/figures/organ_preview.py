@@ -21,9 +21,7 @@ from scipy import ndimage
 from hirescam.ct.volume import Volume
 from hirescam.figures.output import write_png
 from hirescam.figures.render3d import render
-from hirescam.organs.facing import facing_reader
-from hirescam.organs.masks import OrganMasks, Verdict
-from hirescam.organs.steps import Mask
+from hirescam.organs.masks import Mask, OrganMasks, Verdict, to_reading_order
 from hirescam.summary.colours import grey
 from hirescam.summary.pictures import VIEWS, Stage, View, build_stage
 
@@ -50,7 +48,7 @@ def preview(scan: Volume, masks: OrganMasks, steps: Mapping[str, Mask] | None = 
     Raises `GeometryError` if the masks' grid is turned against the scan's.
     """
     stage = build_stage(scan, masks.codes.shape, masks.affine)
-    codes = facing_reader(masks.codes, masks.affine)
+    codes = to_reading_order(masks.codes, masks.affine)
     solids = _solids(stage, codes, masks.organs, steps or {})
     rows = 2 + -(-len(solids) // _ACROSS)
     lines = _verdict_lines(masks)
@@ -133,7 +131,7 @@ def _draw_projection(ax: Axes, stage: Stage, masks: OrganMasks, view: View) -> N
     picture = np.zeros((*shape, 3))
     down_mm, across_mm = (stage.scan.spacing_mm[axis] for axis in (view.down, view.across))
     for code, organ in enumerate(masks.organs, start=1):
-        thick = facing_reader(masks.mask(organ), masks.affine).sum(axis=view.into)
+        thick = to_reading_order(masks.mask(organ), masks.affine).sum(axis=view.into)
         if not thick.any():
             continue
         picture += 0.6 * thick[..., None] / thick.max() * np.array(to_rgb(_colour(code)))

@@ -17,8 +17,7 @@ from hirescam.atomic import atomic_write, claim_folder
 from hirescam.ct.packed import read_packed
 from hirescam.figures.organ_preview import COLOURS, INK, PAPER, WINDOW_HU
 from hirescam.figures.output import write_png
-from hirescam.regions.downsample import OrgansOnMap
-from hirescam.regions.files import read_organs_on_map
+from hirescam.regions.downsample import OrgansOnMap, read_organs_on_map
 from hirescam.summary.colours import grey
 from hirescam.training import assemble
 from hirescam.training.config import TrainConfig

@@ -13,7 +13,7 @@ from hirescam import __version__
 from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.ct.validation import as_read_error
 from hirescam.errors import ReadError, WriteError
-from hirescam.organs.label_nifti import read_label_nifti, write_label_nifti
+from hirescam.organs.label_image import read_label_nifti, write_label_nifti
 from hirescam.organs.masks import OrganMasks, Verdict
 from hirescam.parsing import parse_json, read_json
 

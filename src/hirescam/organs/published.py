@@ -13,9 +13,17 @@ import numpy as np
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from hirescam.ct.volume import Volume, reorient
-from hirescam.organs.facing import READING, box_on_scan_axes, on_scan_axes
-from hirescam.organs.heuristic import heuristic_boxes
-from hirescam.organs.masks import ORGANS, Box, Observer, OrganMasks, Verdict
+from hirescam.organs.masks import (
+    ORGANS,
+    READING,
+    Box,
+    Observer,
+    OrganMasks,
+    Verdict,
+    box_from_reading_order,
+    from_reading_order,
+    heuristic_boxes,
+)
 
 DARK_HU = -300
 SMALLEST_ML = 512.0
@@ -64,12 +72,12 @@ def published(
     else:
         codes = _codes(lungs, box or _whole(scan.shape), rules)
     return OrganMasks(
-        on_scan_axes(codes, volume.affine),
+        from_reading_order(codes, volume.affine),
         volume.affine,
         method=rules.name,
         verdicts={organ: Verdict(failures, heuristic=bool(boxes)) for organ in ORGANS},
         boxes={
-            organ: box_on_scan_axes(box, scan.shape, volume.affine)
+            organ: box_from_reading_order(box, scan.shape, volume.affine)
             for organ, box in boxes.items()
         },
     )

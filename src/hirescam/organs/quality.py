@@ -8,8 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from hirescam.organs.masks import ORGANS, Verdict
-from hirescam.organs.sides import BONE_HU
-from hirescam.organs.work_grid import STEP_MM, Codes, Field, Mask
+from hirescam.organs.work_grid import BONE_HU, STEP_MM, Codes, Field, Mask
 
 DENSE_HU = -300
 

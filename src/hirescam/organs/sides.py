@@ -7,11 +7,17 @@ from jaxtyping import Float
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from hirescam.organs.work_grid import STEP_MM, VOXEL_ML, Codes, Field, Mask
+from hirescam.organs.work_grid import (
+    BONE_HU,
+    LEFT,
+    RIGHT,
+    STEP_MM,
+    VOXEL_ML,
+    Codes,
+    Field,
+    Mask,
+)
 
-RIGHT, LEFT = 1, 2
-
-BONE_HU = 180
 _SPINE_MM = (18.0, 8.0)  # vertebra and spinous process reach further back than an aorta
 _LAMINA_MM = 18.0  # in front of the backs of the lungs
 _LASTING = 0.06
@@ -107,7 +113,7 @@ def _regrown(hu: Field, lungs: Mask, markers: Codes, middle: float) -> Codes:
     return out
 
 
-def beside(codes: Codes, more: Mask) -> Codes:
+def give_to_nearer_lung(codes: Codes, more: Mask) -> Codes:
     """Codes with `more` given to the nearer lung, pieces that lie mostly at one lung whole."""
     right, left = (_distance(codes == code, more) for code in (RIGHT, LEFT))
     piece = cc3d.connected_components(more, connectivity=6)[more]

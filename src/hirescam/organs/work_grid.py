@@ -1,16 +1,22 @@
-"""WorkGrid: a scan at one coarse spacing along the patient's axes, whatever it came as."""
+"""Work grid: a scan at one spacing along the patient's axes, and its way back to the scan."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from jaxtyping import Bool, Float64, Int, Int16, UInt8
+from jaxtyping import Bool, Float, Float64, Int, Int16, Shaped, UInt8
+from scipy import ndimage
 
 from hirescam.ct.volume import Volume, reorient
 from hirescam.organs.masks import Box
 
+# --- a scan at one coarse spacing along the patient's axes, whatever it came as ---
+
 STEP_MM = 2.5
 VOXEL_ML = STEP_MM**3 / 1000
+AIR_HU = -350  # between aerated lung and soft tissue, where partial volume is half and half
+BONE_HU = 180
+RIGHT, LEFT = 1, 2  # the codes of the lungs
 ORIENTATION = "IPL"  # slices lead to the feet, rows to the back, columns to the left
 
 _DOWN_BACK_LEFT = -np.eye(3)[::-1]  # these directions in the patient's right, front, head
@@ -82,15 +88,15 @@ class WorkGrid:
         return down, back, left
 
 
-def work_grid(volume: Volume, *, turned_deg: float = 0.0) -> WorkGrid:
+def work_grid(volume: Volume, *, roll_deg: float = 0.0) -> WorkGrid:
     """Average what is finer than `STEP_MM`, interpolate what is coarser.
 
     The grid of a patient who lies turned from left towards back by an angle is turned as far.
     """
     scan = reorient(volume, ORIENTATION)
     steps_mm = _steps_mm(scan)
-    if turned_deg:
-        c, s = np.cos(np.deg2rad(turned_deg)), np.sin(np.deg2rad(turned_deg))
+    if roll_deg:
+        c, s = np.cos(np.deg2rad(roll_deg)), np.sin(np.deg2rad(roll_deg))
         steps_mm = np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ steps_mm
     straight = bool(np.count_nonzero(steps_mm) == 3)
     ends = np.array(np.meshgrid(*((-0.5, n - 0.5) for n in scan.shape))).reshape(3, -1)
@@ -149,3 +155,66 @@ def _seen(
         index = by_down * down + by_back * back + by_left * left
         seen &= (index > -0.5) & (index < n - 0.5)
     return seen
+
+
+# --- a grid of twice the work grid's step, for what is large and slow to measure ---
+
+COARSE_MM = 2 * STEP_MM
+COARSE_ML = COARSE_MM**3 / 1000
+
+CoarseMask = Bool[np.ndarray, "down2 back2 left2"]
+CoarseField = Float[np.ndarray, "down2 back2 left2"]
+
+
+def coarse(values: Shaped[np.ndarray, "down back left"]) -> CoarseField:
+    """Means over blocks of two by two by two; the last voxels repeat where a size is odd."""
+    even = np.pad(values, [(0, size % 2) for size in values.shape], mode="edge")
+    pairs = even.reshape([part for size in even.shape for part in (size // 2, 2)])
+    return pairs.mean(axis=(1, 3, 5), dtype=np.float32)
+
+
+def fine(mask: CoarseMask, shape: tuple[int, ...]) -> Bool[np.ndarray, "down back left"]:
+    """A coarse mask on the work grid again."""
+    for axis in range(3):
+        mask = mask.repeat(2, axis=axis)
+    down, back, left = shape
+    return mask[:down, :back, :left]
+
+
+# --- organs of the work grid drawn on the scan's own voxels, lungs to their very edge ---
+
+
+def drawn_on_scan(grid: WorkGrid, codes: Codes, airways: Mask) -> UInt8[np.ndarray, "_ _ _"]:
+    """Codes on the scan's voxels, in reading order.
+
+    Inside and outside are decided on the work grid; within a step of a lung's edge, each voxel
+    of the scan decides by itself whether it is air.
+    """
+    if_tissue, if_air = _choices(grid, codes, airways)
+    if not grid.straight:
+        tissue, air = grid.on_scan(if_tissue), grid.on_scan(if_air)
+        np.copyto(tissue, air, where=grid.scan.voxels < AIR_HU)
+        return tissue
+    down, back, left = grid.places()
+    out = np.empty(grid.scan.shape, np.uint8)
+    drawn = -1
+    for index, work in enumerate(down):
+        if work != drawn:
+            tissue, air = (choice[work][back][:, left] for choice in (if_tissue, if_air))
+            drawn = work
+        np.copyto(out[index], tissue)
+        np.copyto(out[index], air, where=grid.scan.voxels[index] < AIR_HU)
+    return out
+
+
+def _choices(grid: WorkGrid, codes: Codes, airways: Mask) -> tuple[Codes, Codes]:
+    """What each work voxel's part of the scan is where it is tissue, and where it is air."""
+    if_tissue, if_air = codes.copy(), codes.copy()
+    lungs = (codes == 1) | (codes == 2)
+    outer = ndimage.binary_dilation(lungs) & ~lungs & ~airways
+    inner = ndimage.binary_dilation(~lungs) & lungs & (grid.hu < AIR_HU)
+    lung_codes = np.where(lungs, codes, 0)
+    if_air[outer] = ndimage.maximum_filter(lung_codes, 3)[outer]
+    beside = ndimage.maximum_filter(np.where(lungs, 0, codes), 3)
+    if_tissue[inner] = beside[inner]
+    return if_tissue, if_air

@@ -6,17 +6,24 @@ ours, are rows of a table. The published ways see the map as `count` equal block
 pixels elsewhere.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
-from typing import Literal
+from dataclasses import asdict
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
+from hirescam.atomic import atomic_write
 from hirescam.ct.grid import Cells, Weights, cell_weights, nearest_weights, resample
 from hirescam.ct.preparation import Preparation, place_codes
 from hirescam.ct.volume import Volume
-from hirescam.organs.masks import ORGANS, OrganMasks
+from hirescam.errors import ReadError
+from hirescam.organs.masks import HEURISTIC_PLACES, ORGANS, HeuristicPlaces, OrganMasks
 
 Downsampling = Literal["centre", "nearest", "area", "trilinear"]
 Mask = Bool[np.ndarray, "slice row column"]
@@ -98,15 +105,75 @@ def _placed_boxes(organs: OrganMasks, preparation: Preparation) -> Iterator[Mask
         yield place_codes(mask, preparation).voxels > 0
 
 
-def halves_on_map(
-    shape: tuple[int, int, int], *, centre_columns: Literal["published", "paper"] = "paper"
+def heuristic_organs_on_map(
+    shape: tuple[int, int, int], *, places: HeuristicPlaces = "centre_half"
 ) -> OrgansOnMap:
     """Where organs usually lie, for a scan in which none could be found.
 
-    The right half of the map, its left half, and between them for the mediastinum the middle
-    half (`paper`) or all but a sixth on each side (`published`, the code). They overlap.
+    The right half of the map, its left half, and between them for the mediastinum the centre
+    half (as printed) or four of six columns (as coded). They overlap. A column of cells counts
+    when at least half of it lies inside: of six columns, both rules take the middle four.
     """
-    columns = (np.arange(shape[2]) + 0.5) / shape[2]
-    margin = {"published": 1 / 6, "paper": 1 / 4}[centre_columns]
-    where = np.stack([columns < 0.5, columns > 0.5, np.abs(columns - 0.5) < 0.5 - margin])
+    edges = np.arange(shape[2] + 1) / shape[2]
+    where = np.zeros((len(ORGANS), shape[2]), bool)
+    for organ, sixths in enumerate(HEURISTIC_PLACES[places].values()):
+        first, last = np.clip(0.5 + np.array(sixths) / 6, 0, 1)
+        inside = np.minimum(edges[1:], last) - np.maximum(edges[:-1], first)
+        where[organ] = inside * shape[2] > 0.5 - 1e-6
     return np.broadcast_to(where[:, None, None, :], (len(ORGANS), *shape)).copy()
+
+
+# --- on disk: three bits a cell, found again by a hash ---
+
+MADE_BY = 1
+"""Raised whenever the same ingredients come to give other regions."""
+
+
+def regions_key(
+    source: str,
+    preparation: Preparation,
+    cells: tuple[Cells, Cells, Cells],
+    **options: Any,
+) -> str:
+    """The name of what `organs_on_map` makes of organ masks, which `source` tells apart.
+
+    `source` is a hash of the masks, or of the scan and how they are found in it; `options` are
+    those of `organs_on_map`.
+    """
+    ingredients = {
+        "made_by": MADE_BY,
+        "source": source,
+        "preparation": preparation.model_dump(mode="json"),
+        "cells": [asdict(axis) for axis in cells],
+        "options": options,
+    }
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
+
+
+def save_organs_on_map(organs: OrgansOnMap, path: Path) -> Path:
+    """Write regions as packed bits. Raises `WriteError`; nothing half-written is left."""
+    with atomic_write(path) as file:
+        np.save(file, np.packbits(organs), allow_pickle=False)
+    return path
+
+
+def read_organs_on_map(path: Path, shape: tuple[int, int, int]) -> OrgansOnMap:
+    """Regions on a map of `shape`. Raises `ReadError` if they are another map's or damaged."""
+    whole = (len(ORGANS), *shape)
+    try:
+        bits = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ReadError(f"{path.name} holds no regions ({error}): delete it") from error
+    if bits.dtype != np.uint8 or bits.shape != (-(-prod(whole) // 8),):
+        raise ReadError(f"{path.name} holds regions of another map than {shape}: delete it")
+    return np.unpackbits(bits, count=prod(whole)).reshape(whole).astype(bool)
+
+
+def cached_organs_on_map(
+    folder: Path, key: str, shape: tuple[int, int, int], make: Callable[[], OrgansOnMap]
+) -> OrgansOnMap:
+    """Regions from `folder`, made and kept there if they are missing."""
+    path = folder / f"{key}.npy"
+    if not path.exists():
+        save_organs_on_map(make(), path)
+    return read_organs_on_map(path, shape)

@@ -23,7 +23,7 @@ from torch import Tensor
 from hirescam.ct.packed import read_packed, side_by_side
 from hirescam.ct.preparation import Preparation, windowed
 from hirescam.regions.allowed import allowed_regions
-from hirescam.regions.files import read_organs_on_map
+from hirescam.regions.downsample import read_organs_on_map
 from hirescam.training.datasets.cases import Anatomy, Case, possible_organs
 from hirescam.training.outside import label_regions, read_inside, replace_outside
 from hirescam.training.prepared import Files, Grid, read_prepared_lesions

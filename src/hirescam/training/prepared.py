@@ -30,8 +30,14 @@ from hirescam.models.files import Model
 from hirescam.organs.files import read_organs, save_organs
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
-from hirescam.regions.downsample import Downsampling, OrgansOnMap, halves_on_map, organs_on_map
-from hirescam.regions.files import cached_organs_on_map, regions_key
+from hirescam.regions.downsample import (
+    Downsampling,
+    OrgansOnMap,
+    cached_organs_on_map,
+    heuristic_organs_on_map,
+    organs_on_map,
+    regions_key,
+)
 from hirescam.simulation.dataset_files import read_truth
 from hirescam.training.datasets.cases import Case
 from hirescam.training.outside import inside_organs, inside_path, lesion_cells, save_inside
@@ -309,7 +315,7 @@ def read_prepared_lesions(
 def _on_map(organs: OrganMasks, grid: Grid) -> OrgansOnMap:
     """As published, a scan without any organ gets the places where organs usually lie."""
     if not organs.codes.any():
-        return halves_on_map(grid.map_shape)
+        return heuristic_organs_on_map(grid.map_shape)
     return organs_on_map(
         organs,
         grid.preparation,

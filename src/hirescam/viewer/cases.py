@@ -10,7 +10,7 @@ import numpy as np
 
 from hirescam.errors import ReadError
 from hirescam.organs.files import read_organs
-from hirescam.organs.label_nifti import read_label_nifti
+from hirescam.organs.label_image import read_label_nifti
 from hirescam.parsing import read_json
 from hirescam.summary.viewer_data import (
     MAPS_FOLDERS,

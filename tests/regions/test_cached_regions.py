@@ -7,7 +7,7 @@ from hirescam.anatomy import ORGANS
 from hirescam.ct.grid import Cells
 from hirescam.ct.preparation import Preparation
 from hirescam.errors import ReadError
-from hirescam.regions.files import (
+from hirescam.regions.downsample import (
     cached_organs_on_map,
     read_organs_on_map,
     regions_key,

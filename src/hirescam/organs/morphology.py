@@ -1,13 +1,55 @@
-"""Necks: a mask cut where it is narrow, so that what merely touches comes apart."""
+"""Morphology: components, closing, and cutting of masks at their necks, in millimetres."""
 
 import cc3d
 import edt
+import fill_voids
 import numpy as np
 from jaxtyping import Integer, Shaped
 from scipy import ndimage, sparse
 from skimage.segmentation import watershed
 
-from hirescam.organs.coarse import COARSE_MM, CoarseField, CoarseMask
+from hirescam.organs.work_grid import (
+    COARSE_MM,
+    LEFT,
+    RIGHT,
+    STEP_MM,
+    CoarseField,
+    CoarseMask,
+    Codes,
+    Mask,
+)
+
+# --- holes and bays of a mask are filled up to a width in millimetres ---
+
+_RADIUS_MM = 10.0  # vessels of the hilum, nodules, small masses at the pleura
+REACH = round(2 * _RADIUS_MM / STEP_MM) + 1
+"""How many voxels around what was added to a lung closing it again can fill."""
+
+
+def closed(sides: Codes, keep_out: Mask) -> Codes:
+    """Each lung with its holes and bays filled; never over the other lung or `keep_out`."""
+    out = sides.copy()
+    for code in (RIGHT, LEFT):
+        lung = sides == code
+        if not lung.any():
+            continue
+        box = ndimage.find_objects(lung.astype(np.uint8))[0]
+        whole = fill_voids.fill(np.ascontiguousarray(close(lung[box], _RADIUS_MM, STEP_MM)))
+        here = out[box]
+        here[whole & (here == 0) & ~keep_out[box]] = code
+    return out
+
+
+def close(mask: Mask, radius_mm: float, step_mm: float) -> Mask:
+    """The mask and every place that no ball of this radius reaches without touching it."""
+    margin = int(radius_mm / step_mm) + 2
+    step = (step_mm,) * 3
+    wide = edt.edtsq(~np.pad(mask, margin), anisotropy=step, parallel=2) <= radius_mm**2
+    back = edt.edtsq(wide, anisotropy=step, parallel=2) > radius_mm**2
+    return np.asarray(back[(slice(margin, -margin),) * 3] | mask)
+
+
+# --- a mask cut where it is narrow, so that what merely touches comes apart ---
 
 Parts = Integer[np.ndarray, "down2 back2 left2"]
 

@@ -26,7 +26,7 @@ from hirescam.explanation import Explanation, Provenance
 from hirescam.explanation.organ_occlusion import without_organ
 from hirescam.export.dicom.objects import write_dicom
 from hirescam.export.dicom.source import read_source
-from hirescam.methods.guarantee import Guarantee, Kind
+from hirescam.methods._audit import Guarantee, Kind
 
 PREPARATION = Preparation()
 CELLS = (Cells(1.0, 3.0, 135), Cells(128.0, 32.0, 6), Cells(128.0, 32.0, 6))
@@ -45,7 +45,7 @@ def explained(scan: hirescam.Volume) -> Explanation:
         slice_logits=None,
         raw_maps=maps,
         affine=cell_affine(CELLS, placed.affine),
-        verdicts=(Guarantee(Kind.AFFINE, gap=1e-7, probes=16),) * len(LABELS),
+        verdicts=(Guarantee(Kind.AFFINE, gap=1e-7, n_probes=16),) * len(LABELS),
         scan=scan,
         input_volume=placed,
         provenance=Provenance(**dict.fromkeys(names, "none") | {"method": "hirescam"}),

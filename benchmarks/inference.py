@@ -14,7 +14,7 @@ from measure import growth_mib, hardware, in_turn, ratios, table
 import hirescam
 from hirescam.anatomy import LABELS
 from hirescam.ct.preparation import network_input, place
-from hirescam.methods.hirescam import hirescam as hirescam_of
+from hirescam.methods._cam import hirescam as hirescam_of
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, new_model
 

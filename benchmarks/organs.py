@@ -22,7 +22,7 @@ from skimage.segmentation import clear_border
 
 from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import Volume, reorient
-from hirescam.metrics.overlap import overlap
+from hirescam.metrics.localisation import overlap
 from hirescam.organs.label_image import read_label_nifti
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.published import dark_lungs

@@ -6,11 +6,11 @@ import numpy as np
 
 from hirescam.ct.grid import Cells, cell_affine
 from hirescam.explanation import Explanation, Provenance
-from hirescam.methods.guarantee import Guarantee, Kind
+from hirescam.methods._audit import Guarantee, Kind
 from make import volume
 
 CELLS = (Cells(1.0, 3.0, 4), Cells(4.0, 3.0, 3), Cells(4.0, 3.0, 3))  # inside 12 × 16 × 16
-EXACT = Guarantee(Kind.AFFINE, gap=2e-7, probes=16)
+EXACT = Guarantee(Kind.AFFINE, gap=2e-7, n_probes=16)
 
 PROVENANCE = Provenance(
     model="tiny",

@@ -26,8 +26,8 @@ from .explanation import explain as explain
 from .explanation import occlude_organ as occlude_organ
 from .export.dicom.objects import write_dicom as write_dicom
 from .export.dicom.source import read_source as read_source
-from .methods.guarantee import Guarantee as Guarantee
-from .methods.guarantee import audit as audit
+from .methods._audit import Guarantee as Guarantee
+from .methods._audit import audit as audit
 from .models.accelerate import accelerate as accelerate
 from .models.files import Model as Model
 from .models.files import load_model as load_model

@@ -61,17 +61,17 @@ def test_what_breaks_the_guarantee_is_named_with_the_cure(audit):
     assert "one fully connected layer" in printed
 
 
-def test_json_holds_verdict_layer_break_and_cure(audit):
+def test_json_holds_verdict_layer_culprit_and_suggestion(audit):
     found = json.loads(audit("deep", "--json"))
     assert found["layer"] == "0"
     assert found["kind"] == "not guaranteed"
-    assert found["breaks"].startswith("ReLU `2.1`")
-    assert "one fully connected layer" in found["cure"]
+    assert found["first_nonaffine"].startswith("ReLU `2.1`")
+    assert "one fully connected layer" in found["suggestion"]
 
 
-def test_an_exact_network_has_nothing_to_cure_in_json(audit):
+def test_an_exact_network_has_nothing_to_suggest_in_json(audit):
     found = json.loads(audit("exact", "--json"))
-    assert found["breaks"] is found["cure"] is None
+    assert found["first_nonaffine"] is found["suggestion"] is None
 
 
 def test_an_input_may_come_from_a_file(audit, tmp_path):

@@ -13,7 +13,7 @@ from hirescam.evaluation.outcomes import (
     outcome,
     save_outcomes,
 )
-from hirescam.methods.hirescam import hirescam
+from hirescam.methods._cam import hirescam
 from hirescam.metrics.organ_iou import organ_ious
 from hirescam.regions.allowed import Regions
 from make_models import small_model

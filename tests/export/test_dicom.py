@@ -23,7 +23,7 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import TargetError, WriteError
 from hirescam.export.dicom.objects import write_dicom, write_organ_segmentation
 from hirescam.export.dicom.source import read_source
-from hirescam.methods.guarantee import Guarantee, Kind
+from hirescam.methods._audit import Guarantee, Kind
 from hirescam.organs.external import import_organs
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
 from make import shared_data, volume
@@ -193,7 +193,7 @@ def test_the_values_are_those_of_the_map_and_say_what_they_are(written):
 
 def test_a_map_above_global_average_pooling_is_coded_as_class_activation(tmp_path):
     series, scan, _ = study(tmp_path)
-    pooled = (Guarantee(Kind.CAM, gap=1e-7, probes=16),)
+    pooled = (Guarantee(Kind.CAM, gap=1e-7, n_probes=16),)
     found = explanation(("x",), scan=scan, verdicts=pooled)
     path, *_ = write_dicom(found, read_source(series), tmp_path / "out")
     shared = pydicom.dcmread(path).SharedFunctionalGroupsSequence[0]

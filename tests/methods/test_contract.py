@@ -19,8 +19,8 @@ from make_networks import NETWORKS, affine_head_2d, built, deep_head_3d, pooled_
 from make_trunks import trunk_and_images
 
 CHEAPER = {
-    "smoothgrad": partial(smoothgrad, samples=2),
-    "integrated_gradients": partial(integrated_gradients, steps=2),
+    "smoothgrad": partial(smoothgrad, n_samples=2),
+    "integrated_gradients": partial(integrated_gradients, n_steps=2),
 }
 SUITED = {"hirescam": NETWORKS, "gradcam": NETWORKS, "cam": [pooled_head_2d]}
 METHODS_AND_CASES = {
@@ -73,7 +73,7 @@ def test_a_batch_gives_the_maps_of_its_images(method, case):
 def test_labels_do_not_depend_on_how_many_are_computed_together(method, case, monkeypatch):
     network, layer, x = case
     together = method(network, x, layer=layer)
-    monkeypatch.setattr("hirescam.methods.capture.GRADIENT_BYTES", 1)
+    monkeypatch.setattr("hirescam.methods._engine.GRADIENT_BYTES", 1)
     torch.testing.assert_close(method(network, x, layer=layer), together)
 
 

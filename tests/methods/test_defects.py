@@ -103,4 +103,4 @@ def test_a_two_layer_head_or_an_early_layer_is_not_passed_over_in_silence():
     network, _, x = built(affine_head_2d)
     early = methods.audit(network, x, layer=network[0])
     assert not early.holds_for("hirescam")
-    assert early.breaks.startswith("ReLU `1`")
+    assert early.first_nonaffine.startswith("ReLU `1`")

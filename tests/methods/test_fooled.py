@@ -294,4 +294,4 @@ def test_a_network_that_lowers_its_own_precision_is_not_called_exact():
 
     found = audit(Own(), image(), layer="features")
     assert found.kind is Kind.NONE
-    assert found.breaks.startswith("arithmetic in bfloat16")
+    assert found.first_nonaffine.startswith("arithmetic in bfloat16")

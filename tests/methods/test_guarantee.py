@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from hirescam.methods import Guarantee, Kind, audit
-from hirescam.methods.replay import noise_like
+from hirescam.methods._engine import noise_like
 from make_networks import (
     affine_head_2d,
     affine_head_3d,
@@ -47,7 +47,7 @@ def test_no_wrong_verdict_on_small_random_networks(seed):
     assert audit(affine, x, layer="0").kind in (Kind.AFFINE, Kind.CAM)
     found = audit(curved, x, layer="0")
     assert found.kind is Kind.NONE
-    assert found.breaks.startswith(f"{culprit} `")
+    assert found.first_nonaffine.startswith(f"{culprit} `")
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
@@ -65,7 +65,7 @@ def test_a_relu_of_what_a_relu_gave_breaks_nothing():
     assert audit(network, x, layer=network[1]).kind is Kind.AFFINE
     found = audit(network, x, layer=network[0])
     assert found.kind is Kind.NONE
-    assert found.cure == 'explain the output of `1` instead (layer="1")'
+    assert found.suggestion == 'explain the output of `1` instead (layer="1")'
 
 
 def test_features_too_small_to_bend_are_not_mistaken_for_affine():
@@ -97,8 +97,8 @@ def test_a_function_between_modules_is_found():
             return self.fc(self.pool(self.features(x) ** 2).flatten(1))
 
     found = audit(Squared(), torch.ones(1, 1, 6, 6), layer="features")
-    assert found.breaks == "a function between `features` and `pool`"
-    assert found.cure.startswith("if it keeps the grid, as a ReLU does, make it a module")
+    assert found.first_nonaffine == "a function between `features` and `pool`"
+    assert found.suggestion.startswith("if it keeps the grid, as a ReLU does, make it a module")
 
 
 @pytest.mark.parametrize("last", [nn.Sigmoid(), nn.LogSoftmax(1), None])
@@ -111,7 +111,7 @@ def test_probabilities_are_to_be_left_to_the_caller(last):
     network, x = small(lambda: [nn.Linear(48, 2), *([last] if last else [])], 0)
     found = audit(Probable(*network), x, layer="1")
     assert found.kind is Kind.NONE
-    assert found.cure.startswith("let the network return its logits")
+    assert found.suggestion.startswith("let the network return its logits")
 
 
 def test_the_audit_costs_one_forward_pass_more_than_a_map():
@@ -153,7 +153,9 @@ def test_a_path_around_the_layer_is_no_guarantee(join, images):
         network, x = TwoPaths(join), torch.randn(images, 1, 8, 8)
     found = audit(network, x, layer="block")
     assert found.kind is Kind.NONE
-    assert found.breaks == "a path from the input to the scores that leads around `block`"
+    assert (
+        found.first_nonaffine == "a path from the input to the scores that leads around `block`"
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0])

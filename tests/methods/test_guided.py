@@ -13,7 +13,7 @@ from hirescam.methods import (
     gradcam,
     guided_backpropagation,
     guided_gradcam,
-    saliency,
+    signed_gradient,
 )
 from make_trunks import trunk_and_images
 
@@ -74,12 +74,12 @@ def test_every_way_to_call_a_relu_is_walked_back_by_the_rule(method, way):
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
 def test_the_scores_and_later_gradients_are_those_of_the_network(method, dimensions):
     network, x = trunk_and_images(dimensions)
-    scores, gradient = network(x), saliency(network, x)
+    scores, gradient = network(x), signed_gradient(network, x)
     maps = method(network, x)
     assert maps.shape == (2, 3, *x.shape[2:])
     assert (maps - gradient).abs().max() > 1e-3
     assert network(x).equal(scores)
-    assert saliency(network, x).equal(gradient)
+    assert signed_gradient(network, x).equal(gradient)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
@@ -138,6 +138,6 @@ def test_guided_backpropagation_notices_a_random_head_less_than_the_gradient_doe
     x = torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     change = {
         method: correlation(method(network(10), x), method(network(11), x))
-        for method in (guided_backpropagation, saliency)
+        for method in (guided_backpropagation, signed_gradient)
     }
-    assert change[guided_backpropagation] > change[saliency] + 0.1
+    assert change[guided_backpropagation] > change[signed_gradient] + 0.1

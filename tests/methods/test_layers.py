@@ -9,8 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hirescam.errors import LayerError, ShapeError
 from hirescam.methods import hirescam
-from hirescam.methods.capture import capture
-from hirescam.methods.layers import find_layer, layer_name
+from hirescam.methods._engine import capture, find_layer, layer_name
 from make_networks import affine_head_2d, built
 
 

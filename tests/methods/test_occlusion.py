@@ -48,7 +48,7 @@ def test_hiding_places_of_a_layer_below_an_affine_head_is_hirescam():
 def test_how_many_run_together_changes_nothing(monkeypatch):
     network, x = trunk_and_images()
     together = occlusion(network, x, size=2)
-    monkeypatch.setattr("hirescam.methods.place.CHANGED_BYTES", 1)
+    monkeypatch.setattr("hirescam.methods._engine.CHANGED_BYTES", 1)
     torch.testing.assert_close(occlusion(network, x, size=2), together)
 
 

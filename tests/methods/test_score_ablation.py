@@ -59,7 +59,7 @@ def test_the_budget_keeps_the_channels_of_most_energy_in_each_image():
 
 def test_a_budget_bounds_the_runs(monkeypatch):
     network, x = trunk_and_images()
-    monkeypatch.setattr("hirescam.methods.place.CHANGED_BYTES", 1)
+    monkeypatch.setattr("hirescam.methods._engine.CHANGED_BYTES", 1)
     runs = []
     network[-1].register_forward_hook(lambda *_: runs.append(1))
     for method in (scorecam, ablationcam):

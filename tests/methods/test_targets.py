@@ -5,7 +5,7 @@ import torch
 
 from hirescam.errors import TargetError
 from hirescam.methods import gradcam, hirescam
-from hirescam.methods.capture import capture
+from hirescam.methods._engine import capture
 from make_networks import affine_head_2d, built
 
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from hirescam.metrics import spearman, ssim
-from hirescam.metrics.agreement import correlation
+from hirescam.metrics.similarity import correlation
 
 SPACES = ((9,), (6, 5), (4, 3, 5))
 

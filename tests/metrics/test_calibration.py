@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hirescam.metrics.calibration import brier, reliability
+from hirescam.metrics.classification import brier, reliability
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def case(request):
 @pytest.mark.parametrize("images_at_once", [1, 5, 1000])
 def test_curves_equal_changing_one_place_after_another(case, images_at_once):
     network, x, maps = case
-    options = {"steps": 7, "fill": 0.5, "images_at_once": images_at_once}
+    options = {"n_steps": 7, "fill": 0.5, "images_at_once": images_at_once}
     empty = torch.full_like(x, 0.5)
     with torch.no_grad():
         down, up = (slow_curve(network, *ends, maps, 7) for ends in ((x, empty), (empty, x)))
@@ -44,7 +44,7 @@ def test_curves_equal_changing_one_place_after_another(case, images_at_once):
 
 def test_the_ends_are_the_whole_and_the_empty_image(case):
     network, x, maps = case
-    down, up = deletion(network, x, maps, steps=3), insertion(network, x, maps, steps=3)
+    down, up = deletion(network, x, maps, n_steps=3), insertion(network, x, maps, n_steps=3)
     with torch.no_grad():
         whole, empty = network(x), network(torch.zeros_like(x))
     for found, expected in ((down.scores, (whole, empty)), (up.scores, (empty, whole))):
@@ -58,16 +58,16 @@ def test_no_order_beats_the_exact_map_of_a_linear_network():
     random = torch.Generator().manual_seed(0)
     x = torch.randn(4, 1, 3, 3, 3, generator=random)
     exact = x * linear[1].weight.detach().reshape(1, 2, 3, 3, 3)
-    best_down, best_up = (f(linear, x, exact, steps=27).area for f in (deletion, insertion))
+    best_down, best_up = (f(linear, x, exact, n_steps=27).area for f in (deletion, insertion))
     for _ in range(20):
         other = torch.randn(exact.shape, generator=random)
-        assert (deletion(linear, x, other, steps=27).area >= best_down - 1e-5).all()
-        assert (insertion(linear, x, other, steps=27).area <= best_up + 1e-5).all()
+        assert (deletion(linear, x, other, n_steps=27).area >= best_down - 1e-5).all()
+        assert (insertion(linear, x, other, n_steps=27).area <= best_up + 1e-5).all()
 
 
 def test_the_area_is_the_mean_height_by_trapezoids(case):
     network, x, maps = case
-    curve = deletion(network, x, maps, steps=4)
+    curve = deletion(network, x, maps, n_steps=4)
     pairs = [(curve.scores[i] + curve.scores[i + 1]) / 2 for i in range(4)]
     torch.testing.assert_close(curve.area, torch.stack(pairs).mean(dim=0))
 
@@ -90,7 +90,7 @@ def test_a_map_without_an_order_has_no_curve_and_no_area(case):
     network, x, maps = case
     maps = maps.clone()
     maps[1, 2] = 3.0
-    area = deletion(network, x, maps, steps=2).area
+    area = deletion(network, x, maps, n_steps=2).area
     assert area.isnan().nonzero().tolist() == [[1, 2]]
 
 

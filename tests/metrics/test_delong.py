@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from hirescam.metrics.auroc import auroc
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import _covariance, auroc_difference, auroc_interval
-from hirescam.metrics.small_samples import score_interval
+from hirescam.metrics.classification import (
+    _covariance,
+    auroc,
+    auroc_difference,
+    auroc_interval,
+    bootstrap,
+    score_interval,
+)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from hirescam.errors import ShapeError
-from hirescam.metrics.overlap import overlap
+from hirescam.metrics.localisation import overlap
 
 SPACING_MM = (3.0, 1.0, 2.0)
 

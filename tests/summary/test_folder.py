@@ -19,7 +19,7 @@ from PIL import Image
 from hirescam.atomic import MARK
 from hirescam.errors import WriteError
 from hirescam.explanation import OrganOcclusion
-from hirescam.methods.guarantee import Guarantee, Kind
+from hirescam.methods._audit import Guarantee, Kind
 from hirescam.organs.files import read_organs
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
 from hirescam.summary.browser import is_built
@@ -187,7 +187,7 @@ def test_maps_of_zeros_and_of_negative_values_are_said_in_words(tmp_path):
 
 
 def test_a_network_without_slice_scores_and_without_guarantee_has_a_summary(tmp_path):
-    verdict = Guarantee(Kind.NONE, gap=float("inf"), probes=16)
+    verdict = Guarantee(Kind.NONE, gap=float("inf"), n_probes=16)
     found = explanation(("x",), slices=False, verdicts=(verdict,))
     out = write_summary(found, tmp_path / "out")
     jsonschema.validate(numbers_of(out), summary_schema())

@@ -38,8 +38,8 @@ def audit_network(
     """Say whether maps of a network are guaranteed to add up to its scores."""
     with steps() as step:
         step("building the network")
-        from hirescam.methods.guarantee import audit
-        from hirescam.methods.layers import find_layer, layer_name
+        from hirescam.methods._audit import audit
+        from hirescam.methods._engine import find_layer, layer_name
         from hirescam.models.subject import network_and_input
 
         subject, x = network_and_input(network, input)

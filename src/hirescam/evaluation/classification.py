@@ -9,10 +9,14 @@ from jaxtyping import Bool, Float
 from hirescam.errors import MissingPackageError
 from hirescam.evaluation.outcomes import Outcomes
 from hirescam.evaluation.tables import Row, interval_columns
-from hirescam.metrics.auroc import auroc
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.calibration import brier, reliability
-from hirescam.metrics.delong import Interval, auroc_interval
+from hirescam.metrics.classification import (
+    Interval,
+    auroc,
+    auroc_interval,
+    bootstrap,
+    brier,
+    reliability,
+)
 
 CHANCE = 0.5
 

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float32
 from hirescam.errors import ReadError
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.explanation.organ_shares import OUTSIDE_BODY
-from hirescam.metrics.delong import Interval
+from hirescam.metrics.classification import Interval
 from hirescam.parsing import read_json
 from hirescam.training.datasets.cases import anatomy_of
 from hirescam.training.prepared import OnProgress

@@ -15,8 +15,7 @@ from hirescam.evaluation.classification import learnt_labels
 from hirescam.evaluation.outcomes import METHODS, SIGNS, Outcomes
 from hirescam.evaluation.references import ATLAS, ReferenceValues, gain
 from hirescam.evaluation.tables import Row, interval_columns, share
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import Interval, auroc_difference
+from hirescam.metrics.classification import Interval, auroc_difference, bootstrap
 from hirescam.metrics.organ_iou import THRESHOLDS, best_thresholds
 
 Values = Float[np.ndarray, "scan label"]

@@ -20,7 +20,7 @@ from hirescam.ct.packed import read_packed
 from hirescam.ct.preparation import windowed
 from hirescam.errors import ModelError, ReadError
 from hirescam.explanation import MAPS
-from hirescam.methods.capture import capture
+from hirescam.methods._engine import capture
 from hirescam.metrics.lesions import LESION_MEASURES, lesion_measures
 from hirescam.metrics.organ_iou import Definition, organ_ious, scaled
 from hirescam.models.files import Model

@@ -16,8 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from hirescam.evaluation.outcomes import METHODS, Outcomes, scan_half
 from hirescam.evaluation.tables import Row, interval_columns, share
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import Interval
+from hirescam.metrics.classification import Interval, bootstrap
 from hirescam.metrics.lesions import LESION_MEASURES, lesion_measures
 from hirescam.metrics.organ_iou import THRESHOLDS, best_thresholds, organ_ious
 from hirescam.regions.allowed import allowed_regions, organs_of, possible_places

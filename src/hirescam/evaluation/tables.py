@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from hirescam.metrics.delong import Interval
+from hirescam.metrics.classification import Interval
 
 Row = dict[str, object]
 

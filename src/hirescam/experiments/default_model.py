@@ -25,7 +25,7 @@ from hirescam.ct.preparation import Preparation, network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments.tables import Table
-from hirescam.metrics.delong import auroc_interval
+from hirescam.metrics.classification import auroc_interval
 from hirescam.models.evidencenet import EvidenceNet
 from hirescam.models.files import Model, new_model, save_model
 from hirescam.simulation.chest import SIMULATED_LABELS, simulate

@@ -19,7 +19,7 @@ from hirescam.ct.preparation import Preparation, network_input, place
 from hirescam.ct.volume import Volume
 from hirescam.explanation import explain
 from hirescam.home import demo_model_path
-from hirescam.metrics.auroc import auroc
+from hirescam.metrics.classification import auroc
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model, new_model, save_model
 from hirescam.organs.segment import segment_organs

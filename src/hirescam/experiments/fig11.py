@@ -37,8 +37,7 @@ from hirescam.experiments.tables import Table
 from hirescam.figures.charts import place_legend
 from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
 from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import Interval
+from hirescam.metrics.classification import Interval, bootstrap
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 

@@ -37,7 +37,7 @@ from hirescam.experiments.study import (
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, readable, where_drawn
 from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
-from hirescam.metrics.auroc import auroc
+from hirescam.metrics.classification import auroc
 from hirescam.organs.lungs import body
 from hirescam.organs.work_grid import work_grid
 from hirescam.simulation.shortcuts import Planting

@@ -15,8 +15,7 @@ from hirescam.evaluation.localisation import Values, chosen_thresholds, organ_va
 from hirescam.evaluation.outcomes import Outcomes, evaluate, load_outcomes, save_outcomes
 from hirescam.evaluation.tables import share
 from hirescam.experiments.study import Study
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import Interval
+from hirescam.metrics.classification import Interval, bootstrap
 from hirescam.models.files import Model, load_model
 from hirescam.training.checkpoint import load_state
 from hirescam.training.config import TrainConfig

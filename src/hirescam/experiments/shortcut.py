@@ -31,7 +31,7 @@ from hirescam.experiments.study import (
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, headed, printed, where_drawn
 from hirescam.figures.scan_panel import Scene, colour_bar
-from hirescam.metrics.auroc import auroc
+from hirescam.metrics.classification import auroc
 from hirescam.models.files import Model
 from hirescam.simulation.shortcuts import Planting
 from hirescam.training.datasets.cases import Case

@@ -24,8 +24,8 @@ from hirescam.experiments.runs import (
 )
 from hirescam.experiments.study import NETWORK, Study, StudySize, study
 from hirescam.experiments.tables import Table
-from hirescam.methods.guarantee import audit
-from hirescam.metrics.delong import Interval
+from hirescam.methods._audit import audit
+from hirescam.metrics.classification import Interval
 from hirescam.models.files import Model, new_model
 from hirescam.models.subject import example_input
 from hirescam.training.prepared import OnProgress

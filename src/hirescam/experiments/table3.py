@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.tables import Table
-from hirescam.methods.guarantee import Guarantee, Kind, audit, weakest
+from hirescam.methods._audit import Guarantee, Kind, audit, weakest
 from hirescam.models.backbone import Bottleneck, ResNetTrunk
 from hirescam.models.layers import fully_connected
 from hirescam.training.prepared import OnProgress
@@ -319,6 +319,6 @@ def _row(study: PublishedStudy, name: str, verdicts: list[Guarantee]) -> Row:
             f"{kind} ({count} of {len(verdicts)})" for kind, count in kinds.items()
         ),
         "gap": f"{gap:.0e}",
-        "what_breaks_it": worst.breaks or "",
+        "what_breaks_it": worst.first_nonaffine or "",
         "risk_in_the_paper": study.risk,
     }

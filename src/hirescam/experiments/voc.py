@@ -47,7 +47,7 @@ from hirescam.images.results import (
     mean_auroc,
     mean_iou,
 )
-from hirescam.methods.guarantee import Guarantee, audit
+from hirescam.methods._audit import Guarantee, audit
 from hirescam.models.efficientnet_lite import (
     CHANNELS,
     EfficientNetLite0Trunk,

@@ -22,14 +22,11 @@ from hirescam.ct.validation import check_hounsfield
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError, ReadError, VoxelError
 from hirescam.explanation.organ_shares import OrganShares, organ_shares, organs_in_cells
-from hirescam.methods.capture import capture
+from hirescam.methods._audit import Guarantee, audit_each
+from hirescam.methods._cam import gradcam_maps, hirescam_maps
+from hirescam.methods._engine import capture, layer_name, replay
 from hirescam.methods.dataflow import DataFlow
-from hirescam.methods.gradcam import gradcam_maps
-from hirescam.methods.guarantee import Guarantee, audit_each
-from hirescam.methods.hirescam import hirescam_maps
-from hirescam.methods.layers import layer_name
-from hirescam.methods.replay import replay
-from hirescam.methods.state import borrowed
+from hirescam.methods.state import restored_state
 from hirescam.models.files import Model
 from hirescam.models.wrap import WrappedNetwork
 from hirescam.organs.masks import OrganMasks
@@ -173,7 +170,10 @@ def explain(
     own = isinstance(network, WrappedNetwork)
     flow = DataFlow() if own else None
     above = replay(seen, x, flow) if own else network.scores
-    with borrowed(network), torch.no_grad():  # scores above the layer, as they were captured
+    with (
+        restored_state(network),
+        torch.no_grad(),
+    ):  # scores above the layer, as they were captured
         verdicts, offsets = audit_each(seen, above, flow=flow)
         slice_scores = network.slice_scores(seen.activation)
     maps = {name: make(seen)[0] for name, make in MAPS.items()}

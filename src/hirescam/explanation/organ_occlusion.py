@@ -20,7 +20,7 @@ from hirescam.ct.preparation import Preparation, network_input, place_codes
 from hirescam.ct.volume import Volume
 from hirescam.errors import ModelError, TargetError
 from hirescam.explanation.explanation import Explanation
-from hirescam.methods.state import evaluating
+from hirescam.methods.state import eval_mode
 from hirescam.models.files import Model
 from hirescam.organs.masks import OrganMasks
 
@@ -115,7 +115,7 @@ def occlude_organ(
     occluded = without_organ(explanation.input_volume, organs, organ, model.preparation)
     network = model.network
     x = network_input(occluded, model.preparation)[None]
-    with evaluating(network), torch.no_grad():
+    with eval_mode(network), torch.no_grad():
         after = network(x.to(next(network.parameters()).device))[0]
     return OrganOcclusion(
         organ,

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Patch
 
 from hirescam.evaluation.tables import Row
-from hirescam.metrics.calibration import reliability
+from hirescam.metrics.classification import reliability
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # told apart by all eyes (Okabe, Ito)
 _ROW_INCHES = 0.19

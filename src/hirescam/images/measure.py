@@ -18,9 +18,8 @@ from torch import Tensor
 from hirescam.images.networks import TwoParts
 from hirescam.images.parts import PhotographInputs
 from hirescam.images.photographs import Photograph, masks_on_grid
-from hirescam.methods.capture import capture
-from hirescam.methods.gradcam import gradcam_maps
-from hirescam.methods.hirescam import hirescam_maps
+from hirescam.methods._cam import gradcam_maps, hirescam_maps
+from hirescam.methods._engine import capture
 from hirescam.metrics.organ_iou import THRESHOLDS
 
 WHAT_AN_IOU_SAYS = (

@@ -16,9 +16,7 @@ from hirescam.evaluation.tables import Row
 from hirescam.figures.output import TWO_COLUMNS_MM, printed
 from hirescam.images.fit import History
 from hirescam.images.measure import METHODS
-from hirescam.metrics.auroc import auroc
-from hirescam.metrics.bootstrap import bootstrap
-from hirescam.metrics.delong import Interval
+from hirescam.metrics.classification import Interval, auroc, bootstrap
 from hirescam.summary.colours import Scale, blend
 
 Truth = Float[np.ndarray, "photograph label"]

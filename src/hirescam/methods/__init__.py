@@ -3,72 +3,67 @@
 `ON_LAYER` explain the last layer with spatial output unless another is named; `ON_INPUT`
 explain the input unless a layer is named; they take it as (batch, channel, *space) and sum over
 its second axis. Where that is not a channel (slices, in AxialNet), ask for `per_channel=True`.
+`MAP_METHODS` says for each how it is titled and what its maps mean.
 """
 
-from collections.abc import Callable
+from typing import Any
+from warnings import warn
 
-from torch import Tensor
-
-from hirescam.methods.baselines import centre_map, random_map
-from hirescam.methods.cam import cam
-from hirescam.methods.eigencam import eigencam
-from hirescam.methods.failures import KNOWN_FAILURES
-from hirescam.methods.gradcam import gradcam, gradcam_plus_plus, layercam, xgradcam
+from hirescam.methods._audit import Guarantee, Kind, audit
+from hirescam.methods._cam import (
+    cam,
+    eigencam,
+    gradcam,
+    gradcam_plus_plus,
+    hirescam,
+    layercam,
+    xgradcam,
+)
+from hirescam.methods._engine import find_layer, layer_name
+from hirescam.methods.controls import centre_map, control_map
 from hirescam.methods.gradients import (
+    completeness_gap,
     gradient_times_activation,
     input_times_gradient,
+    integrated_gradients,
     saliency,
+    signed_gradient,
+    smoothgrad,
 )
-from hirescam.methods.guarantee import Guarantee, Kind, audit
-from hirescam.methods.guided import deconvnet, guided_backpropagation, guided_gradcam
 from hirescam.methods.heads import linear_head_maps, single_layer_head
-from hirescam.methods.hirescam import hirescam
-from hirescam.methods.integrated import completeness_gap, integrated_gradients
-from hirescam.methods.layers import find_layer, layer_name
-from hirescam.methods.lrp import lrp
-from hirescam.methods.occlusion import occlude_masks, occlusion
-from hirescam.methods.score_ablation import ablationcam, scorecam
-from hirescam.methods.smoothgrad import smoothgrad
-
-ON_LAYER: dict[str, Callable[..., Tensor]] = {
-    "hirescam": hirescam,
-    "gradcam": gradcam,
-    "cam": cam,
-    "gradcam_plus_plus": gradcam_plus_plus,
-    "xgradcam": xgradcam,
-    "layercam": layercam,
-    "gradient_times_activation": gradient_times_activation,
-    "eigencam": eigencam,
-    "scorecam": scorecam,
-    "ablationcam": ablationcam,
-}
-ON_INPUT: dict[str, Callable[..., Tensor]] = {
-    "saliency": saliency,
-    "input_times_gradient": input_times_gradient,
-    "smoothgrad": smoothgrad,
-    "integrated_gradients": integrated_gradients,
-    "deconvnet": deconvnet,
-    "guided_backpropagation": guided_backpropagation,
-    "guided_gradcam": guided_gradcam,
-    "lrp": lrp,
-    "occlusion": occlusion,
-    "random_map": random_map,
-    "centre_map": centre_map,
-}
-METHODS = ON_LAYER | ON_INPUT
+from hirescam.methods.map_methods import (
+    KNOWN_FAILURES,
+    MAP_METHODS,
+    METHODS,
+    ON_INPUT,
+    ON_LAYER,
+    OUTPUT_LEVEL,
+    MapMethod,
+)
+from hirescam.methods.perturbation import ablationcam, occlude_masks, occlusion, scorecam
+from hirescam.methods.relevance import (
+    deconvnet,
+    guided_backpropagation,
+    guided_gradcam,
+    lrp,
+)
 
 __all__ = [
     "KNOWN_FAILURES",
+    "MAP_METHODS",
     "METHODS",
     "ON_INPUT",
     "ON_LAYER",
+    "OUTPUT_LEVEL",
     "Guarantee",
     "Kind",
+    "MapMethod",
     "ablationcam",
     "audit",
     "cam",
     "centre_map",
     "completeness_gap",
+    "control_map",
     "deconvnet",
     "eigencam",
     "find_layer",
@@ -86,10 +81,17 @@ __all__ = [
     "lrp",
     "occlude_masks",
     "occlusion",
-    "random_map",
     "saliency",
     "scorecam",
+    "signed_gradient",
     "single_layer_head",
     "smoothgrad",
     "xgradcam",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "control_map":
+        warn("control_map is now called control_map", DeprecationWarning, stacklevel=2)
+        return control_map
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,14 +1,19 @@
-"""State: what is borrowed from a network for the length of a `with` block, and put back."""
+"""State: what is taken from a network for the length of a `with` block, and put back.
 
-from collections.abc import Callable, Iterator
+Also `intercepted`, which sees every torch function that a network calls.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 from hirescam.errors import LayerError
 
@@ -37,15 +42,15 @@ def refuse_torchscript(network: nn.Module) -> None:
 
 
 @contextmanager
-def borrowed(network: nn.Module) -> Iterator[None]:
+def restored_state(network: nn.Module) -> Iterator[None]:
     """Evaluate for the length of a block, then give back modes, buffers and random states."""
     devices = {p.device.index for p in network.parameters() if p.is_cuda}
-    with torch.random.fork_rng(list(devices)), _buffers_kept(network), evaluating(network):
+    with torch.random.fork_rng(list(devices)), _buffers_kept(network), eval_mode(network):
         yield
 
 
 @contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
+def eval_mode(network: nn.Module) -> Iterator[None]:
     """Evaluate for the length of a `with` block, then give every module its mode back.
 
     Of several threads that explain one network, the last to leave gives it back.
@@ -130,7 +135,7 @@ def hooked(layer: nn.Module, hook: Callable[..., object]) -> Iterator[None]:
 
 
 @contextmanager
-def watched(layer: nn.Module, hook: Callable[..., object]) -> Iterator[None]:
+def hooked_once(layer: nn.Module, hook: Callable[..., object]) -> Iterator[None]:
     """Like `hooked`, for this run alone: runs nested in it or in other threads go unseen."""
     run = object()
     before = _running.set(run)
@@ -186,3 +191,30 @@ def _buffers_kept(network: nn.Module) -> Iterator[None]:
 def _version(tensor: Tensor) -> int | None:
     """How often a tensor was written to; inference tensors do not count it."""
     return None if tensor.is_inference() else tensor._version
+
+
+Run = Callable[[Callable[..., Any], Sequence[Any], Mapping[str, Any]], Any]
+"""Stand-in for a call: the function, what it was given by place, and by name."""
+
+
+class _Intercepting(TorchFunctionMode):
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return self.run(func, args, kwargs or {})
+
+
+@contextmanager
+def intercepted(network: nn.Module, run: Run) -> Iterator[None]:
+    """Let `run` make every torch call of the `with` block; compiled networks run eagerly."""
+    refuse_torchscript(network)
+    with torch.compiler.set_stance("force_eager"), _Intercepting(run):
+        yield

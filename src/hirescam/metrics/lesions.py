@@ -8,7 +8,7 @@ scores as chance does.
 import numpy as np
 from jaxtyping import Float, Int8
 
-from hirescam.metrics.auroc import auroc
+from hirescam.metrics.classification import auroc
 
 LESION_MEASURES = (
     "pointing_hit",

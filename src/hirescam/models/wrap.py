@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from hirescam.ct.grid import Cells, tiled_cells
 from hirescam.ct.preparation import Preparation
 from hirescam.errors import HirescamError, ModelError
-from hirescam.methods.layers import _skeleton, find_layer, layer_name
+from hirescam.methods._engine import _skeleton, find_layer, layer_name
 from hirescam.models.classifier import Classifier, Features
 from hirescam.models.model import OWN_NETWORK, Card, Model
 from hirescam.parsing import read_toml

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from hirescam.errors import TargetError, WriteError
 from hirescam.explanation import Explanation
-from hirescam.methods.guarantee import Guarantee
+from hirescam.methods._audit import Guarantee
 
 DISCLAIMER = "For research, not for diagnosis."
 _LONGEST = 80

@@ -102,7 +102,7 @@ def _of_one(row: Finding, method: str) -> dict[str, Any]:
         "guarantee": {
             "kind": verdict.kind.name.lower(),
             "gap": verdict.gap if math.isfinite(verdict.gap) else None,
-            "probes": verdict.probes,
+            "probes": verdict.n_probes,
             "holds_for_method": verdict.holds_for(method),
             "sentence": verdict.sentence(method),
         },

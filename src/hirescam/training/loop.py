@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hirescam.errors import HirescamError
-from hirescam.metrics.auroc import auroc
+from hirescam.metrics.classification import auroc
 from hirescam.models.files import Model, save_model
 from hirescam.training.checkpoint import Progress, save_state
 from hirescam.training.config import TrainConfig

@@ -15,7 +15,7 @@ import hirescam
 from hirescam.ct.volume import Volume
 from hirescam.explanation import Provenance
 from hirescam.export.dicom.source import SourceSeries
-from hirescam.methods.guarantee import Kind
+from hirescam.methods._audit import Kind
 
 OURS = "99HIRESCAM"
 

@@ -30,7 +30,7 @@ from hirescam.explanation import Explanation, OrganShares
 from hirescam.export.dicom.codes import FAMILY, Place, concept, own_code, parameters
 from hirescam.export.dicom.parametric_map import LOGIT
 from hirescam.export.dicom.source import SourceSeries
-from hirescam.methods.guarantee import Guarantee
+from hirescam.methods._audit import Guarantee
 
 CT_OF_CHEST = Code("24627-2", "LN", "CT Chest")
 DISCLAIMER = "For research, not for diagnosis."

@@ -1,10 +1,17 @@
-"""Agreement: how alike two maps of one grid are, rank by rank or window by window."""
+"""Similarity: how alike maps are: by rank, by structure, between runs, after randomisation."""
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from itertools import combinations
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
-from torch import Tensor
+from torch import Tensor, nn
+
+from hirescam.errors import ShapeError
 
 
 def spearman(
@@ -70,3 +77,69 @@ def _smooth(
 ) -> Float[Tensor, "batch target *space"]:
     space = tuple(range(2, values.ndim))
     return torch.from_numpy(gaussian_filter(values.numpy(), sigma_cells, axes=space))
+
+
+Alike = Callable[[Tensor, Tensor], Tensor]
+"""Two maps (batch, target, *space) to their likeness (batch, target): `ssim` or `spearman`."""
+
+
+def consistency(
+    runs: Iterable[Float[Tensor, "batch target *space"]], *, alike: Alike = ssim
+) -> Float[Tensor, "batch target"]:
+    """Mean likeness over all pairs of two or more runs; NaN where one pair's is.
+
+    Raises `ShapeError` for a single run, which has nothing to be alike to.
+    """
+    pairs = [alike(first, second) for first, second in combinations(runs, 2)]
+    if not pairs:
+        raise ShapeError("consistency needs the maps of at least two runs: give more")
+    return torch.stack(pairs).mean(dim=0)
+
+
+Explain = Callable[[nn.Module], Tensor]
+"""A network to its maps (batch, target, *space); layers by dotted name, not by module."""
+
+Order = Literal["cascading", "independent"]
+
+
+def weight_randomisation(
+    network: nn.Module,
+    explain: Explain,
+    *,
+    order: Order = "cascading",
+    alike: Alike = spearman,
+    seed: int = 0,
+) -> dict[str, Float[Tensor, "batch target"]]:
+    """How alike the maps stay to the true ones, by layer randomised, from the top down.
+
+    Cascading, all layers above are random too; independent, that layer alone is. The top is
+    the layer registered last. Each parameter is drawn anew from a normal distribution of the
+    same root mean square. A copy is randomised: the network and global seeds stay untouched.
+    """
+    random = torch.Generator().manual_seed(seed)
+    true_maps = explain(network)
+    subject = deepcopy(network)
+    found = {}
+    for name, layer in reversed(learned_layers(subject).items()):
+        learned = deepcopy(layer.state_dict())
+        _randomise(layer, random)
+        found[name] = alike(true_maps, explain(subject))
+        if order == "independent":
+            layer.load_state_dict(learned)
+    return found
+
+
+def learned_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """Modules that hold parameters of their own, by dotted name, in registration order."""
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if any(True for _ in module.parameters(recurse=False))
+    }
+
+
+def _randomise(layer: nn.Module, random: torch.Generator) -> None:
+    with torch.no_grad():
+        for parameter in layer.parameters(recurse=False):
+            noise = torch.randn(parameter.shape, generator=random)
+            parameter.copy_(noise.to(parameter) * parameter.square().mean().sqrt())

@@ -1,15 +1,15 @@
-"""Null baselines: maps that know nothing of the network, for any metric to beat."""
+"""Controls: maps that know nothing of the network, for any metric to beat."""
 
 import torch
 from einops import rearrange
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from hirescam.methods.place import seen_at
+from hirescam.methods._engine import capture_at
 from hirescam.methods.targets import Targets
 
 
-def random_map(
+def control_map(
     network: nn.Module,
     x: Num[Tensor, "batch ..."],
     *,
@@ -21,7 +21,7 @@ def random_map(
 
     Drawn by a generator of its own, the same for every image.
     """
-    seen = seen_at(network, x, layer)
+    seen = capture_at(network, x, layer)
     random = torch.Generator().manual_seed(seed)
     space = seen.activation.shape[2:]
     noise = torch.randn(space.numel(), 1, seen.scores.shape[1], generator=random)
@@ -42,7 +42,7 @@ def centre_map(
 
     The same for every image and target. Distances count in half-lengths of each axis.
     """
-    seen = seen_at(network, x, layer)
+    seen = capture_at(network, x, layer)
     space = seen.activation.shape[2:]
     lines = [(torch.arange(length) + 0.5) / length * 2 - 1 for length in space]
     squares = torch.stack(torch.meshgrid(*lines, indexing="ij")).square()

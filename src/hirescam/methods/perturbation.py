@@ -1,6 +1,6 @@
-"""Occlusion: how far each score falls when a place of the input is hidden.
+"""Perturbation: how far scores fall when places of the input or channels are hidden.
 
-Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014.
+Occlusion, Score-CAM and Ablation-CAM need no gradient; each hidden part costs a run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,12 +10,13 @@ from types import EllipsisType
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from einops import einsum
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hirescam.errors import ShapeError
-from hirescam.methods.place import scores_with, seen_at
+from hirescam.methods._engine import capture, capture_at, scores_with, upsampled
 from hirescam.methods.targets import Targets
 
 Fill = float | Literal["mean", "blur"]
@@ -40,7 +41,7 @@ def occlusion(
     given); the last one ends at the edge. Places in several blocks get the blocks' average.
     Hides the output of `layer` instead of the input where one is named.
     """
-    seen = seen_at(network, x, layer)
+    seen = capture_at(network, x, layer)
     value = seen.activation.detach()
     space = value.shape[2:]
     sizes = _per_axis(size, [ceil(length / 8) for length in space])
@@ -73,7 +74,7 @@ def occlude_masks(
     fill: Fill = 0.0,
 ) -> Float[Tensor, "batch target mask"]:
     """How far each score falls when all of a mask, such as an organ, is hidden at once."""
-    seen = seen_at(network, x, layer)
+    seen = capture_at(network, x, layer)
     value = seen.activation.detach()
     if masks.shape[1:] != value.shape[2:]:
         raise ShapeError(
@@ -138,3 +139,83 @@ def _blurred(value: Tensor) -> Tensor:
 
 
 FILLS: dict[str, Callable[[Tensor], Tensor]] = {"mean": _mean, "blur": _blurred}
+
+
+def scorecam(
+    network: nn.Module,
+    x: Float[Tensor, "batch ..."],
+    *,
+    layer: nn.Module | str | None = None,
+    targets: Targets = "all",
+    budget: int | None = 64,
+) -> Float[Tensor, "batch target *space"]:
+    """Map of `layer` whose channels weigh as much as the input that they let through scores.
+
+    The weights of a target are the softmax over channels of its scores for x times each
+    channel, upsampled over x and scaled to 0…1: all positive, so what lowers a score is not
+    told apart. Wang et al., "Score-CAM", CVPR workshops 2020, arXiv:1910.01279.
+    """
+    seen = capture(network, x, layer=layer)
+    activation = seen.activation.detach()
+    strongest = _strongest(activation, budget)
+    kept = _picked(activation, strongest)
+
+    def let_through() -> Iterator[Tensor]:
+        for channel in torch.split(kept, 1, dim=1):
+            yield x.detach() * _scaled(upsampled(channel, x, network))
+
+    scores = scores_with(let_through(), seen.pick(targets), network, x)
+    return einsum(scores.softmax(dim=0), kept, "c b t, b c ... -> b t ...")
+
+
+def ablationcam(
+    network: nn.Module,
+    x: Float[Tensor, "batch ..."],
+    *,
+    layer: nn.Module | str | None = None,
+    targets: Targets = "all",
+    budget: int | None = 64,
+) -> Float[Tensor, "batch target *space"]:
+    """Map of `layer` whose channels weigh as much as the score falls without them.
+
+    The paper divides this fall by the score; left out here, as a score may be 0 or negative.
+    Desai and Ramaswamy, "Ablation-CAM", WACV 2020, equation 5.
+    """
+    seen = capture(network, x, layer=layer)
+    activation = seen.activation.detach()
+    strongest = _strongest(activation, budget)
+    every = torch.arange(activation.shape[1], device=activation.device)
+
+    def without() -> Iterator[Tensor]:
+        for channel in torch.split(strongest, 1, dim=1):
+            off = (every == channel).view(*activation.shape[:2], *[1] * (activation.ndim - 2))
+            yield activation.masked_fill(off, 0)
+
+    pick = seen.pick(targets)
+    falls = pick(seen.scores.detach()) - scores_with(without(), pick, network, x, seen.layer)
+    kept = _picked(activation, strongest)
+    return einsum(falls, kept, "c b t, b c ... -> b t ...")
+
+
+def _strongest(
+    activation: Float[Tensor, "batch channel *space"], budget: int | None
+) -> Int[Tensor, "batch kept"]:
+    energy = activation.flatten(2).square().sum(dim=2)
+    count = energy.shape[1]
+    return energy.topk(count if budget is None else min(budget, count), dim=1).indices
+
+
+def _picked(
+    activation: Float[Tensor, "batch channel *space"], channels: Int[Tensor, "batch kept"]
+) -> Float[Tensor, "batch kept *space"]:
+    images = torch.arange(len(activation), device=activation.device)[:, None]
+    return activation[images, channels]
+
+
+def _scaled(channel: Float[Tensor, "batch 1 *space"]) -> Float[Tensor, "batch 1 *space"]:
+    """From 0 to 1 in each image; all 0 where it is the same everywhere."""
+    flat = channel.flatten(1)
+    low, high = flat.amin(dim=1), flat.amax(dim=1)
+    span = torch.where(high > low, high - low, 1)
+    scaled = (flat - low[:, None]) / span[:, None]
+    return scaled.view(channel.shape)

@@ -59,6 +59,10 @@ def label(
             "80-published, ct_rate …: a row of labels per report; or a .toml of your own"
         ),
     ] = "long",
+    published_only: Annotated[
+        bool,
+        Option(help="long format: only the published abnormalities, no finer ones of ours"),
+    ] = False,
     uncertain: Annotated[
         Uncertain, Option(help="how uncertain counts, except in the long format")
     ] = Uncertain.present,
@@ -97,7 +101,13 @@ def label(
         else:
             counting = Counting(CELLS[uncertain], CELLS[unmentioned])
             written = label_file(
-                source, out, choice, format=format, counting=counting, jobs=jobs
+                source,
+                out,
+                choice,
+                format=format,
+                published_only=published_only,
+                counting=counting,
+                jobs=jobs,
             )
     if explain is not None:
         show(explanation, profile, html)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from hirescam.atomic import atomic_write, refuse_overwriting
 from hirescam.printable import masked
-from hirescam.reports.profile import Explains, LeftOut, Profile
+from hirescam.reports.profile import Annotates, Explains, LeftOut, Profile
 from hirescam.reports.table import Finding, Status, strongest
 
 # Orange, yellow and sky blue of Okabe and Ito, told apart with any colour blindness.
@@ -24,6 +24,7 @@ _STYLES = {
     Status.ABSENT: "#000000 on #56b4e9",
 }
 _LEFT_OUT = "dim strike"
+_NOTED = "underline"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class TextSegment:
     status: Status | None
     said: tuple[QuotedFinding, ...]
     left_out: str
+    note: str = ""  # the cue that stands here, or the word that it was read as
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ def explain_report(profile: Profile, report: str, text: str) -> ReportExplanatio
     """What a profile finds in a report, where, and what it left out."""
     said = tuple(_said(profile.label(report, text)))
     left_out = profile.left_out(text) if isinstance(profile, Explains) else []
+    notes = profile.notes(text) if isinstance(profile, Annotates) else []
     return ReportExplanation(
-        report, tuple(_stretches(text, said, left_out)), said, profile.version
+        report, tuple(_stretches(text, said, left_out, notes)), said, profile.version
     )
 
 
@@ -77,14 +80,21 @@ def _said(findings: Iterable[Finding]) -> Iterator[QuotedFinding]:
 
 
 def _stretches(
-    text: str, said: Sequence[QuotedFinding], left_out: Sequence[LeftOut]
+    text: str,
+    said: Sequence[QuotedFinding],
+    left_out: Sequence[LeftOut],
+    notes: Sequence[LeftOut] = (),
 ) -> Iterator[TextSegment]:
-    spans = [(part.start, part.end) for part in said] + [(p.start, p.end) for p in left_out]
+    spans = [(part.start, part.end) for part in said] + [
+        (p.start, p.end) for p in (*left_out, *notes)
+    ]
     edges = {0, len(text)}.union(*spans)
     for start, end in pairwise(sorted(edges)):
         here = tuple(part for part in said if part.start <= start < part.end)
         why = "; ".join(part.why for part in left_out if part.start <= start < part.end)
-        yield TextSegment(text[start:end], strongest(part.status for part in here), here, why)
+        note = "; ".join(part.why for part in notes if part.start <= start < part.end)
+        status = strongest(part.status for part in here)
+        yield TextSegment(text[start:end], status, here, why, note)
 
 
 def rendered(explanation: ReportExplanation) -> Group:
@@ -92,7 +102,8 @@ def rendered(explanation: ReportExplanation) -> Group:
     text = Text()
     for part in explanation.stretches:
         plain = _LEFT_OUT if part.left_out else ""
-        text.append(masked(part.text), _STYLES[part.status] if part.status else plain)
+        style = _STYLES[part.status] if part.status else plain or _NOTED * bool(part.note)
+        text.append(masked(part.text), style)
     table = Table(
         title=Text(f"{masked(explanation.report)}: what was found"), title_justify="left"
     )
@@ -105,7 +116,7 @@ def rendered(explanation: ReportExplanation) -> Group:
         )
     legend = Text("  ").join(
         [Text(f" {status} ", style) for status, style in _STYLES.items()]
-        + [Text("left out", _LEFT_OUT)]
+        + [Text("left out", _LEFT_OUT), Text("cue, or word read as another", _NOTED)]
     )
     return Group(text, Text(), table, legend)
 

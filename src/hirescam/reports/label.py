@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hirescam.reports.files import read_reports
 from hirescam.reports.label_files import Counting, Written, write_labels
 from hirescam.reports.profile import Profile, ProfileChoice
 from hirescam.reports.table import Labelled, LabelTable, tabulate
-from hirescam.reports.views import read_view
+from hirescam.reports.views import published_names, read_view
 
 LONGEST = 10_000_000
 """Characters of the longest report that is read."""
@@ -159,13 +159,15 @@ def label_file(
     choice: ProfileChoice,
     *,
     format: str = LONG,
+    published_only: bool = False,
     counting: Counting | None = None,
     jobs: int = 1,
 ) -> Written:
     """Label every report of `source` and write `out`, in memory that does not grow with them.
 
-    `format` is "long" or the name of a view (`view_names`). What cannot be labelled is named
-    beside `out`; the rest goes on. Any number of `jobs` gives the same bytes.
+    `format` is "long" or the name of a view (`view_names`); `published_only` leaves the finer
+    concepts that only the default profile knows out of the long format. What cannot be labelled
+    is named beside `out`; the rest goes on. Any number of `jobs` gives the same bytes.
 
     Raises `HirescamError` where the file, the vocabulary, the view or the disk refuses, and
     where `out` is a file that we did not write, or the reports themselves.
@@ -182,7 +184,15 @@ def label_file(
         **({} if view is None else asdict(counting)),
     }
     labelled = label_stream(source.read(), choice, jobs=jobs)
+    if published_only:
+        made_by["findings"] = "published"
+        labelled = map(_published, labelled)
     return write_labels(labelled, out, made_by=made_by, view=view, counting=counting)
+
+
+def _published(one: Labelled) -> Labelled:
+    known = published_names()
+    return replace(one, findings=tuple(f for f in one.findings if f.abnormality in known))
 
 
 def _is_ours(out: Path) -> bool:

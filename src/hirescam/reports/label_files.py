@@ -15,7 +15,7 @@ from hirescam.parsing import read_json
 from hirescam.printable import table_cell
 from hirescam.reports.files import Row, parquet, read_rows
 from hirescam.reports.table import Finding, Labelled, Status, strongest
-from hirescam.reports.views import View
+from hirescam.reports.views import View, published_names
 
 _FINDING = ("report", "abnormality", "location", "status")
 _CELLS = {"": 0, "None": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
@@ -135,7 +135,7 @@ def _made_by(path: Path) -> str:
 
 Cell = int | None
 Cells = tuple[str | Cell, ...]
-_LONG = tuple(field.name for field in fields(Finding))
+_LONG = (*(field.name for field in fields(Finding)), "set")
 _BATCH_ROWS = 2048
 
 
@@ -210,7 +210,16 @@ def write_labels(
 
 def _listed(one: Labelled) -> list[Cells]:
     return [
-        (row.report, row.abnormality, row.location, row.status, row.start, row.end, row.text)
+        (
+            row.report,
+            row.abnormality,
+            row.location,
+            row.status,
+            row.start,
+            row.end,
+            row.text,
+            "published" if row.abnormality in published_names() else "finer",
+        )
         for row in one.findings
     ]
 
@@ -239,7 +248,7 @@ def _parquet_table(
     import pyarrow as pa
 
     numbers = pa.int32() if columns == _LONG else pa.int8()
-    words = {columns[0], "abnormality", "location", "status", "text"}
+    words = {columns[0], "abnormality", "location", "status", "text", "set"}
     schema = pa.schema(
         [(name, pa.string() if name in words else numbers) for name in columns],
         metadata={"hirescam": json.dumps(dict(made_by))},

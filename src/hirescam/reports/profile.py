@@ -46,6 +46,14 @@ class Explains(Protocol):
         """Parts of the text in their order."""
 
 
+@runtime_checkable
+class Annotates(Protocol):
+    """A profile that can say which cues it read, and which words as others."""
+
+    def notes(self, text: str) -> list[LeftOut]:
+        """Parts of the text with what was read there."""
+
+
 @dataclass(frozen=True)
 class VocabularyRow:
     """A row of a vocabulary, what its example must give and gives, and what never matches.

@@ -8,7 +8,7 @@ locations, written `@name`. `order_as` sorts the labels as another view does.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import chain, product
@@ -22,6 +22,13 @@ from hirescam.reports.table import Finding, Status, strongest
 
 _SHIPPED = files(__package__) / "views"
 _WIDE: dict[str, Kind] = {"wide": "ct", "wide-cxr": "cxr"}
+
+
+@cache
+def published_names() -> frozenset[str]:
+    """The abnormalities of Draelos et al.; what else we find are finer concepts of our own."""
+    kinds: tuple[Kind, ...] = ("ct", "cxr")
+    return frozenset(row.name for kind in kinds for row in read_vocabulary(kind).abnormalities)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A sentence is read by itself, then what it leaves to the sentence before it is f
 and "the nodule" speak of a finding that was told.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ from hirescam.reports.default.mentions import (
     find_sizes,
     phrase_roles,
 )
-from hirescam.reports.default.phrases import Match, Phrasebook, Words, split_words, word_set
+from hirescam.reports.default.phrases import (
+    Match,
+    Phrasebook,
+    Speller,
+    Words,
+    spell_out,
+    split_words,
+    word_set,
+)
 from hirescam.reports.default.places import (
     Chain,
     PlaceMention,
@@ -37,7 +46,7 @@ from hirescam.reports.default.scope import (
     key_end,
 )
 from hirescam.reports.default.text import Headings, split_sentences
-from hirescam.reports.default.vocabulary import Abnormality, Cue, Place, Vocabulary
+from hirescam.reports.default.vocabulary import Abnormality, Cue, Place, Row, Vocabulary
 from hirescam.reports.profile import LeftOut, VocabularyRow
 from hirescam.reports.table import Finding, Status
 
@@ -48,6 +57,15 @@ _OPENINGS = (
 _PRONOUNS = frozenset(tuple(words.split()) for words in _OPENINGS)
 _DROPPED = frozenset(("hypothetical", "family", "instruction"))
 _LISTING = word_set("/ and or , &")
+_CORONARY = word_set(
+    """coronary cor artery arteries stent stents stented stenting rca lcx lm diagonal
+    calcification calcified calcifications calcs plaque plaques proximal ostial lima graft
+    territory occlusion"""
+)
+_ODD_SIGN = re.compile(r"[a-z)][?+\\^$]|\w\*\w")
+_LONGEST_TOPIC, _LONGEST_KEY = 40, 5
+_BULLET = re.compile(r"\n[ \t]*(?:[-*•>]|\d{1,2}[.)])")
+_SIDES, _LUNGS = word_set("right left"), word_set("lung lungs lobe lobes hemithorax zone")
 _DENYING = word_set("no not none without nil negative absent nothing")
 LARGE_MM = 10.0
 _LONGEST_REMEMBERED = 300  # characters: bounds the memory for any reports
@@ -84,6 +102,9 @@ class Reader:
         self._rows = vocabulary.abnormalities
         self._within = vocabulary.within
         self._book: Phrasebook = Phrasebook(_entries(vocabulary), vocabulary.words)
+        self._speller = Speller(
+            self._book, _example_words(vocabulary), vocabulary.words.get("ordinary", ())
+        )
         self._remembered = lru_cache(maxsize=20_000)(self._read)
 
     def read(self, sentence: str, lies_in: tuple[str, ...]) -> Reading:
@@ -92,7 +113,7 @@ class Reader:
         return read(sentence, lies_in)
 
     def _read(self, sentence: str, lies_in: tuple[str, ...]) -> Reading:
-        words = split_words(sentence)
+        words = self.words(sentence)
         found: dict[type, list[Match]] = {Role: [], Place: [], Cue: []}
         for match in self._book.find(words.texts):
             found[type(match.meaning)].append(match)
@@ -132,6 +153,40 @@ class Reader:
         return Reading(
             tuple(dict.fromkeys(stated)), refers, (), _largest(sizes) if refers else 0.0
         )
+
+    def words(self, sentence: str) -> Words:
+        """The words as they are read: abbreviations told apart, misspellings put right."""
+        words = split_words(sentence)
+        texts = [self._speller.correct(word) for word in words.texts]
+        for at, text in enumerate(texts):
+            if text in ("l", "r") and _is_side(sentence, words, at):
+                texts[at] = "left" if text == "l" else "right"
+            elif text == "lad" and _CORONARY.isdisjoint(texts):
+                texts[at] = "lymphadenopathy"
+        return Words(tuple(texts), words.starts, words.ends)
+
+    def is_place(self, key: str) -> bool:
+        """Whether a key names a side of the lungs and no finding."""
+        words = self.words(key).texts
+        if len(words) > _LONGEST_KEY or _SIDES.isdisjoint(words) or _LUNGS.isdisjoint(words):
+            return False
+        roles = [m.meaning for m in self._book.find(words) if isinstance(m.meaning, Role)]
+        return not any(role.kind in ("term", "bare") for role in roles)
+
+    def notes(self, sentence: str) -> Iterator[LeftOut]:
+        """Cues with their effects, and words that are read as others."""
+        words = self.words(sentence)
+        found = self._book.find(words.texts)
+        last = 0
+        for cue in (match for match in found if isinstance(match.meaning, Cue)):
+            if cue.first >= last:
+                last = cue.stop
+                start, end = words.starts[cue.first], words.ends[cue.stop - 1]
+                yield LeftOut(start, end, f"cue {cue.meaning.name!r}: {cue.meaning.effect}")
+        raw = split_words(sentence).texts
+        for at, (written, read) in enumerate(zip(raw, words.texts, strict=True)):
+            if written != read:
+                yield LeftOut(words.starts[at], words.ends[at], f"read as {read!r}")
 
     def effects(self, sentence: str, start: int, end: int) -> frozenset[str]:
         """What the cues of a sentence say of the words from `start` to `end`, known or not."""
@@ -203,6 +258,22 @@ class Reader:
             for name in location_names(spot, in_lung=in_lung, within=self._within)
         ]
         return tuple(dict.fromkeys((*names, *home)))
+
+
+def _is_side(sentence: str, words: Words, at: int) -> bool:
+    """A capital L or R that stands before a word: "small L effusion"; not "L/R" or "L 4"."""
+    after = words.texts[at + 1 : at + 2]
+    return (
+        sentence[words.starts[at]].isupper()
+        and bool(after)
+        and after[0].isalpha()
+        and words.texts[max(at - 1, 0)] not in ("/", "t")
+    )
+
+
+def _example_words(vocabulary: Vocabulary) -> set[str]:
+    rows = (row for table in vocabulary.tables.values() for row in table)
+    return {word for row in rows for word in split_words(row.example).texts}
 
 
 def _said_by_value(words: Sequence[str], key: int, mentions: list[Mention]) -> frozenset[int]:
@@ -338,13 +409,15 @@ class DefaultProfile:
         found: list[Finding] = []
         plain = self.headings.normalise(text)
         for section in self.headings.split(plain):
-            last = NO_DISCOURSE
+            last, topic, before = NO_DISCOURSE, "", section.start
             for start, end in split_sentences(plain, section.start, section.end):
-                reading = self.reader.read(plain[start:end], section.lies_in)
+                topic = self._topic(topic, plain[before:start], plain[start:end])
+                before = end
+                reading = self._read(plain[start:end], section.lies_in, topic)
                 if section.heading >= 0 and not plain[section.start : start].strip():
-                    told = self.reader.read(plain[section.heading : end], section.lies_in)
-                    if not reading.stated and told.stated:  # "Heart: enlarged"
-                        reading, start = told, section.heading
+                    whole = self.reader.read(plain[section.heading : end], section.lies_in)
+                    if not reading.stated and whole.stated:  # "Heart: enlarged"
+                        reading, start = whole, section.heading
                 told = last.followed_by(reading, start)
                 for offset, stated in told.findings:
                     found += _findings(report_id, text, offset, stated)
@@ -356,15 +429,66 @@ class DefaultProfile:
             if finding.location or _without_place(finding) not in placed
         ]
 
+    def _topic(self, topic: str, between: str, sentence: str) -> str:
+        """The key whose value goes on in the next sentences: "Right lung:", then a list."""
+        key, colon, _ = sentence[:_LONGEST_TOPIC].partition(":")
+        if colon:
+            return f"{key}: " if self.reader.is_place(key) else ""
+        goes_on = "\n" not in between or _BULLET.search(between)
+        return topic if goes_on and "\n\n" not in between else ""
+
+    def _read(self, sentence: str, lies_in: tuple[str, ...], topic: str) -> Reading:
+        """A sentence by itself, or as a part of the value of the key before it."""
+        if not topic or ":" in sentence:
+            return self.reader.read(sentence, lies_in)
+        reading = self.reader.read(topic + sentence, lies_in)
+        moved = (
+            stated._replace(start=stated.start - len(topic), end=stated.end - len(topic))
+            for stated in reading.stated
+        )
+        return reading._replace(stated=tuple(each for each in moved if each.start >= 0))
+
     def vocabulary_rows(self) -> list[VocabularyRow]:
         """Every row of the vocabulary, its example tried."""
         tables = self.vocabulary.tables
         return [
             VocabularyRow(
-                table, row.name, row.terms, row.example, row.expected, self._given(row.example)
+                table,
+                row.name,
+                row.terms,
+                row.example,
+                row.expected,
+                self._given(row.example),
+                unreachable=tuple(self._never_matching(row)),
             )
             for table, rows in tables.items()
             for row in rows
+        ]
+
+    def _never_matching(self, row: Row) -> Iterator[str]:
+        """Phrases that no sentence can hold, because sentences are cut otherwise."""
+        phrases = [*row.terms]
+        if isinstance(row, Abnormality):
+            nears = (*row.near, *row.normal_near)
+            phrases += [*row.bare, *row.normal, *row.not_in]
+            phrases += [phrase for near in nears for phrase in (*near.of, *near.word)]
+        for phrase in phrases:
+            for words in spell_out(phrase, self.vocabulary.words):
+                plain = [word.strip("*") for word in words]
+                if not words or list(split_words(" ".join(plain)).texts) != plain:
+                    yield f"{phrase!r} can never match: no sentence has {' '.join(words)!r}"
+                    break
+            if odd := _ODD_SIGN.search(phrase):
+                yield f"{phrase!r} holds {odd[0]!r}, which no sentence has behind a word"
+
+    def notes(self, text: str) -> list[LeftOut]:
+        """The cues that were read and what they say, and words that were read as others."""
+        plain = self.headings.normalise(text)
+        return [
+            LeftOut(start + note.start, start + note.end, note.why)
+            for section in self.headings.split(plain)
+            for start, end in split_sentences(plain, section.start, section.end)
+            for note in self.reader.notes(plain[start:end])
         ]
 
     def left_out(self, text: str) -> list[LeftOut]:

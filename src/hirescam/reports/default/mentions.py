@@ -19,8 +19,13 @@ _SIZE = re.compile(
 _SUBCENTIMETRE = re.compile(r"sub-?\s?centimet(?:er|re)s?|millimetric", re.IGNORECASE)
 _PART = re.compile(rf"({_NUMBER})\s*-?\s*({_UNIT})?", re.IGNORECASE)
 _FORMER = re.compile(
-    r"(?:previously|formerly|prior|compared (?:to|with))\W+(?:\w+\W+){0,2}$", re.I
+    r"(?:previously|formerly|prior|compared (?:to|with)|initially|had (?:been|measured)|"
+    r"before|earlier|slice thickness)\W+(?:\w+\W+){0,2}$",
+    re.I,
 )
+_FROM = re.compile(r"\bfrom\s+(?:\w+\s+)?$", re.IGNORECASE)
+_WAS = re.compile(r"\b(?:was|were)\s+$", re.IGNORECASE)
+_NOW = re.compile(r"\b(?:now|currently|today|at present)\b", re.IGNORECASE)
 _BELOW = ("sub", "less", "smaller", "under", "below", "<")
 _ABOVE = ("greater", "larger", "more", "over", "above", "exceeding", ">")
 _LATER = re.compile(
@@ -49,19 +54,33 @@ def find_sizes(sentence: str) -> list[Size]:
     if not any(unit in sentence.lower() for unit in ("mm", "cm", "met")):
         return []
     sizes = [
-        Size(m.start(), m.end(), _largest_mm(m))
+        Size(
+            m.start(),
+            m.end(),
+            _largest_mm(m, changed=bool(_FROM.search(sentence, 0, m.start()))),
+        )
         for m in _SIZE.finditer(sentence)
-        if not _FORMER.search(sentence, 0, m.start()) and not _LATER.match(sentence, m.end())
+        if not _is_former(sentence, m.start()) and not _LATER.match(sentence, m.end())
     ]
     vague = [Size(m.start(), m.end(), 10 - _TINY) for m in _SUBCENTIMETRE.finditer(sentence)]
     return sorted(sizes + vague)
 
 
-def _largest_mm(match: re.Match[str]) -> float:
+def _is_former(sentence: str, at: int) -> bool:
+    """Whether a size at this place is one that something had before."""
+    if _FORMER.search(sentence, 0, at):
+        return True
+    return bool(_WAS.search(sentence, 0, at) and _NOW.search(sentence, at))
+
+
+def _largest_mm(match: re.Match[str], *, changed: bool = False) -> float:
+    """The largest length; of what changed "from 14 mm to 8 mm", the last."""
     last, lengths = match["unit"], list[float]()
     for number, unit in reversed(_PART.findall(match["numbers"])):
         last = unit or last  # a number without a unit has that of the next one
         lengths.append(float(number.replace(",", ".")) * (10 if last.lower()[0] == "c" else 1))
+    if changed and re.search(r"\bto\b", match["numbers"]):
+        return lengths[0]  # the last comes first
     bound = (match["bound"] or "").lower().split()
     side = bound[0].strip("-") if bound else ""
     return max(lengths) - _TINY * side.startswith(_BELOW) + _TINY * side.startswith(_ABOVE)

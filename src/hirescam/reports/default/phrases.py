@@ -103,6 +103,83 @@ def _cut(literal: str) -> tuple[str, ...]:
     return tuple(cut)
 
 
+_SHORTEST_CORRECTED, _SHORTEST_PREFIX = 7, 7
+_SHORTEST_SPELT = 5
+_SPELLINGS = (
+    ("oe", "e"), ("ae", "e"), ("isation", "ization"), ("ising", "izing"), ("ised", "ized"),
+    ("ise", "ize"), ("our", "or"), ("tre", "ter"), ("ll", "l"), ("e", "oe"), ("e", "ae"),
+    ("z", "s"), ("or", "our"), ("ter", "tre"), ("l", "ll"),
+)  # fmt: skip
+
+
+def _variants(word: str) -> set[str]:
+    """The word, and it without each one of its letters."""
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether one letter is wrong, missing, too many, or two neighbours are swapped."""
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    one, other = one[start:], other[start:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    return max(len(one), len(other)) <= 1 or (len(one) == 2 and one == other[::-1])
+
+
+class Speller:
+    """Words that a vocabulary knows, for those that are spelt otherwise or by mistake."""
+
+    def __init__(
+        self, book: "Phrasebook", words: Iterable[str], ordinary: Iterable[str]
+    ) -> None:
+        self._book = book
+        self._ordinary = frozenset(ordinary)
+        self._words: dict[str, list[str]] = {}
+        self._prefixes: dict[str, list[str]] = {}
+        for word in {*words, *book.words}:
+            if len(word) >= _SHORTEST_CORRECTED and word.isalpha() and book.knows(word):
+                for variant in _variants(word):
+                    self._words.setdefault(variant, []).append(word)
+        lengths = set()
+        for prefix in book.prefixes:
+            if len(prefix) >= _SHORTEST_PREFIX:
+                lengths |= {len(prefix) - 1, len(prefix), len(prefix) + 1}
+                for variant in _variants(prefix):
+                    self._prefixes.setdefault(variant, []).append(prefix)
+        self._lengths = sorted(lengths)
+        self.correct = lru_cache(maxsize=65536)(self._correct)
+
+    def _correct(self, word: str) -> str:
+        """The known word that this one is; itself if there is none, or more than one."""
+        read_as_is = word in self._ordinary or not word.isalpha() or self._book.knows(word)
+        if read_as_is or not _SHORTEST_SPELT <= len(word) <= _LONGEST_WORD:
+            return word
+        for here, there in _SPELLINGS:
+            if here in word and self._book.knows(other := word.replace(here, there, 1)):
+                return other
+        if len(word) < _SHORTEST_CORRECTED or singular(word) in self._ordinary:
+            return word
+        near = {
+            known
+            for variant in _variants(word)
+            for known in self._words.get(variant, ())
+            if _one_slip(word, known) and word[0] == known[0]
+        }
+        if not near:
+            near = {
+                known + word[length:]
+                for length in self._lengths
+                if length < len(word)
+                for variant in _variants(word[:length])
+                for known in self._prefixes.get(variant, ())
+                if _one_slip(word[:length], known) and word[0] == known[0]
+            }
+        singles = {singular(known) for known in near}
+        return min(near, key=len) if len(singles) == 1 else word
+
+
 class Phrasebook:
     """Phrases with meanings, as a tree with one word on each branch."""
 
@@ -121,6 +198,20 @@ class Phrasebook:
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
         self._endings = sorted({len(suffix) for suffix in self._suffixes})
         self._steps = lru_cache(maxsize=65536)(self._steps_of)
+
+    @property
+    def words(self) -> set[str]:
+        """Every whole word of a phrase."""
+        return {word for word in self._known if "*" not in word}
+
+    @property
+    def prefixes(self) -> set[str]:
+        """Every beginning that stands for all words that begin so."""
+        return self._prefixes
+
+    def knows(self, word: str) -> bool:
+        """Whether some phrase has the word."""
+        return any(self._branches(word))
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """All matches, longest first at each place, overlapping ones too."""

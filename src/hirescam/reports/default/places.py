@@ -135,7 +135,7 @@ def _joined(words: Sequence[str], left: PlaceMention, right: PlaceMention) -> bo
 
 def _is_zone_of(words: Sequence[str], left: PlaceMention, right: PlaceMention) -> bool:
     """A part of that organ and none of a lung: "the mid zone of the kidney"."""
-    of_other = right.systems == {"other"} and "of" in words[left.stop : right.first]
+    of_other = right.systems == {"other"} and "of" in words[left.first : right.first]
     said = words[left.first : left.stop]
     return of_other and bool(left.zones) and not _LUNG_WORDS.intersection(said)
 
@@ -344,7 +344,7 @@ def _share_along(scene: SentenceContext, owned: list[list[PlaceMention]]) -> Non
     """Along neighbours that a tie joins: back to the left, then on to the right."""
     neighbours = list(pairwise(range(len(scene.mentions))))
     back, on = [(a, b) for a, b in reversed(neighbours)], [(b, a) for a, b in neighbours]
-    for tie in (_touching, _listed_with, _same_thing, _touching):
+    for tie in (_touching, _listed_with, _same_thing, _listed_with, _touching):
         for one, other in (*back, *on):
             a, b = scene.mentions[one], scene.mentions[other]
             if (

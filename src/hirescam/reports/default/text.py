@@ -62,8 +62,9 @@ _BOX_BEHIND = re.compile(
 )
 _ROW = re.compile(r"(?m)^[ ]*\|.*\|[ ]*$|^[^|\n:]+\|[^|\n]+$")
 _COLUMNS = re.compile(
-    r"(?im)^(?P<key>[^\n:\t=]{3,60}?)"
-    r"(?P<gap>\t+[ ]*|[ ]{3,}|[ ]+[-–—][ ]+|[ ]*=[ ]*|[ ]*[._]{3,}[ ]*)"
+    r"(?im)^(?P<key>[^\n:\t=]{2,59}?[^\s:=])"
+    r"(?P<gap>\t{1,9}[ ]{0,9}|[ ]{3,80}|[ ]{1,9}[-–—][ ]{1,9}|[ ]{0,9}=[ ]{0,9}|"
+    r"[ ]{0,9}[._]{3,80}[ ]{0,9})"
     rf"(?=(?:{_NO}|{_PERHAPS}|yes|present|positive){_FILLER}{_END})"
 )
 _ANSWER = re.compile(
@@ -87,6 +88,11 @@ _STATING = re.compile(
     r"right|left|bilateral|known|persistent|slight|extensive|present|seen|yes|\d+)\b"
 )
 _MAYBE_FORM = re.compile(r"[.]{3}|_{3}|[☐□◻⬜❏☑☒✔✅■∅✓\[(|\t=?:]|[ ][-–—][ ]|[ ]{3}")
+
+
+_READ_FALSE = re.compile(
+    r"(?<![\w.,-])[01](?=[a-z]{3})|(?<=[a-z])[01](?=[a-z])|(?<=\b[A-Z])0(?=[a-z]{2})|(?<=\bN)0(?=\s[a-z])"
+)
 
 
 class Headings:
@@ -113,11 +119,13 @@ class Headings:
         (-)", "| Effusion | none |", "Effusion: no" and an empty box say that there is none.
         """
         text = text.translate(_SIGNS)
+        if _READ_FALSE.search(text):  # by a scanner: "n0dule", "1eft"
+            text = _READ_FALSE.sub(lambda m: "l" if m[0] == "1" else "o", text)
         if not _MAYBE_FORM.search(text):
             return text
         text = _BOX.sub(lambda m: _UNTICKED.ljust(len(m[0])), text)
         text = _TICKED_BOX.sub(lambda m: _TICKED.ljust(len(m[0])), text)
-        text = _BRACKETED_NO.sub(lambda m: f"{NONE}no".ljust(len(m[0]) - 1) + ".", text)
+        text = _BRACKETED_NO.sub(lambda m: f"{NONE}no.".ljust(len(m[0]))[: len(m[0])], text)
         if _UNTICKED in text or _TICKED in text:
             text = _CHOICE.sub(_chosen, text)
             text = _BOX_BEHIND.sub(_box_behind, text)
@@ -206,6 +214,7 @@ _BREAK = re.compile(
     + "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
     + r"(?<!^\d\.)(?<!\n\d\.)(?<=\.)(?=[\s\"'”)\]]|$|(?<=[a-z]\.)[A-Z])"
     r"|(?<=[\w)\]\"' ][!?])(?<!\s\?)(?=\s+[A-Z\"•*-]|\s*$)"
+    r"|(?<=\s)(?=\d\)\s+[A-Z\d])"
     r"|(?<=[\"“”•;])|(?<=\s)(?=∅)"
     # a bullet
     r"|(?<=\s[*-])(?=\s+[A-Z])"

@@ -282,7 +282,7 @@ def _foot(sheet: Image.Image, label: str, window: tuple[float, float], scale: Sc
     top = sheet.height - FOOT + 8
     bar = colour_bar(scale, min(300, sheet.width // 3), 18)
     left = sheet.width - bar.width - 34
-    draw.text((8, top), _fitted(label, left - 160), INK, _font(15))
+    draw.text((8, top), _fitted(label.replace("_", " "), left - 160), INK, _font(15))
     words = f"shown from {low} to {high} HU · for research, not for diagnosis"
     draw.text((8, top + 22), words, SOFT, _font(12))
     sheet.paste(bar, (left, top))

@@ -25,6 +25,7 @@ from hirescam.export.dicom.codes import (
     on_grid_of,
     organ_code,
     own_code,
+    readable,
     segmenter,
 )
 from hirescam.export.dicom.source import SourceSeries
@@ -84,7 +85,7 @@ def evidence_segments(explanation: Explanation, label: str, threshold: float) ->
     peak = float(values.max())
     if peak <= 0:
         return []
-    name = f"{label} over {100 * threshold:.0f} % of its peak"[:64]
+    name = f"{readable(label)} over {100 * threshold:.0f} % of its peak"[:64]
     mask = values >= threshold * peak
     made_by = algorithm(explanation.provenance)
     return [Segment(name, mask, concept(REGION), concept(SELECTED), made_by)]

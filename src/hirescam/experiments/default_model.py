@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int8, Int16
 from scipy.optimize import minimize
-from torch import Tensor
+from torch import Tensor, nn
 
 from hirescam.ct.preparation import Preparation, network_input, place
 from hirescam.ct.volume import Volume
@@ -123,7 +123,10 @@ def untrained(trained_on: str) -> Model:
         )
         network = model.network
         assert isinstance(network, EvidenceNet)
-        torch.nn.init.constant_(network.features.layers[-1].bias, -4.0)  # lesions are rare
+        last = network.features.layers[-1]
+        assert isinstance(last, nn.Conv3d)
+        assert last.bias is not None
+        nn.init.constant_(last.bias, -4.0)  # lesions are rare
     return model
 
 
@@ -168,7 +171,7 @@ def _chest(seed: int) -> tuple[np.ndarray, States, list[bool]]:
         np.linalg.inv(placed.affine) @ chest.volume.affine,
         tuple(axis.first for axis in cells),
         tuple(axis.step for axis in cells),
-        tuple(axis.count for axis in cells),
+        (cells[0].count, cells[1].count, cells[2].count),
     )
     return np.rint(placed.voxels).astype(np.int16), states, list(chest.labels.values())
 

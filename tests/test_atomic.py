@@ -12,6 +12,7 @@ from hirescam import atomic
 from hirescam.atomic import (
     LOCK,
     MARK,
+    atomic_files,
     atomic_folder,
     atomic_write,
     claim_folder,
@@ -383,3 +384,22 @@ def test_a_file_of_somebody_else_and_an_input_are_not_overwritten(tmp_path):
     refuse_overwriting(path, ours=True)
     with pytest.raises(WriteError, match="is what is read"):
         refuse_overwriting(link, ours=True, inputs=(path,))
+
+
+@posix
+def test_several_files_replace_theirs_together_and_a_kill_leaves_nothing_for_long(tmp_path):
+    one, two = tmp_path / "labels.csv", tmp_path / "labels.csv.json"
+    code = "import os, sys, signal; from pathlib import Path; from hirescam.atomic import *\n"
+    code += "with atomic_files(*map(Path, sys.argv[1:])) as parts:\n"
+    code += "    [part.write_text('half') for part in parts.values()]\n"
+    code += "    os.kill(os.getpid(), signal.SIGKILL)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, one, two], env=environment)
+    assert len(names(tmp_path)) == 2
+    with atomic_files(one, two) as parts:
+        parts[one].write_text("all")
+        parts[two].unlink()
+        with atomic_files(tmp_path / "other") as others:
+            others[tmp_path / "other"].write_text("beside")
+    assert names(tmp_path) == ["labels.csv", "other"]
+    assert one.read_text() == "all"

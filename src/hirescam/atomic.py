@@ -65,6 +65,35 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
+def atomic_files(*targets: Path) -> Iterator[dict[Path, Path]]:
+    """Files to write to in place of the targets, which they replace when the block ends well.
+
+    A target whose file was taken away again is removed. What killed processes left in the
+    folder is removed first; a refusal of the disk is a `WriteError`.
+    """
+    token = secrets.token_hex(4)
+    parts = {out: out.with_name(f".{out.name}.{token}.hirescam-part") for out in targets}
+    try:
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(targets[0].parent)
+        with ExitStack() as held:
+            for part in parts.values():
+                held.callback(part.unlink, missing_ok=True)
+                held.enter_context(_locked_file(part))
+            yield parts
+            for out, part in parts.items():
+                if part.exists():
+                    part.replace(out)
+                else:
+                    out.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"cannot write {targets[0]}: {error.strerror or error}; free some space or choose "
+            f"another place"
+        ) from error
+
+
+@contextmanager
 def _hidden_file(path: Path) -> Iterator[Path]:
     """A name beside `path` under which no one else writes; it does not outlive the block.
 

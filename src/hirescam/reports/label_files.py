@@ -2,7 +2,6 @@
 
 import csv
 import json
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hirescam.atomic import atomic_files
 from hirescam.errors import ReadError, WriteError
 from hirescam.parsing import read_json
 from hirescam.printable import table_cell
@@ -187,7 +187,7 @@ def write_labels(
     cells = partial(_seen, view, counting or Counting()) if view else _listed
     about, errors = (out.with_name(out.name + ending) for ending in (".json", ".errors.csv"))
     reports = findings = refused = 0
-    with _whole(out, about, errors) as parts:
+    with atomic_files(out, about, errors) as parts:
         with (
             _TABLES[out.suffix](parts[out], columns, made_by) as write,
             _csv_table(parts[errors], ("report", "problem"), {}) as write_error,
@@ -268,31 +268,6 @@ def _parquet_table(
     with module.ParquetWriter(path, schema) as file:
         yield write
         flush()
-
-
-@contextmanager
-def _whole(*targets: Path) -> Iterator[dict[Path, Path]]:
-    """Files to write to in place of the targets, which they replace when the block ends well.
-
-    A target whose file was not written, or was taken away again, is removed.
-    """
-    parts = {out: out.with_name(f".{out.name}.{secrets.token_hex(4)}.part") for out in targets}
-    try:
-        targets[0].parent.mkdir(parents=True, exist_ok=True)
-        yield parts
-        for out, part in parts.items():
-            if part.exists():
-                part.replace(out)
-            else:
-                out.unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {targets[0]}: {error.strerror or error}; free some space or choose "
-            f"another place"
-        ) from error
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
 
 
 _TABLES = {".csv": _csv_table, ".parquet": _parquet_table}

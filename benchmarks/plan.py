@@ -2,11 +2,15 @@
 
 Every step runs on one simulated chest in the layout of RAD-ChestCT, on one core. Training and
 explaining are told for a graphics card, on paper: the network's measured operations over the
-speed that one is assumed to keep up. Prices are assumptions too.
+range of speeds that one is assumed to keep up. Prices are assumptions too.
+
+The range and its basis: 60 TFLOP/s is what published ResNet-50 training figures of an A100
+come to (some 2,500 images a second in mixed precision, at three times 8.2 GFLOP each); 150 is
+half of that card's dense bf16 peak of 312, which only large matrix products keep up.
 
     python benchmarks/plan.py                         a chest at 0.8 mm, some minutes
     python benchmarks/plan.py --slice-mm 16           a quick look at the table itself
-    python benchmarks/plan.py --card-tflops 200 --core-hour 0.03
+    python benchmarks/plan.py --card-tflops 80 120 --core-hour 0.03
 """
 
 import argparse
@@ -167,53 +171,67 @@ def told(costs: Costs, prices: argparse.Namespace) -> None:
         print(f"| {name} | {value:.3g} s of one core |")
     for name, value in costs.megabytes.items():
         print(f"| {name} | {value:.3g} MB |")
-    card_step = costs.tflop_step / prices.card_tflops
-    card_pass = costs.tflop_forward / prices.card_tflops
+    slow, fast = sorted(prices.card_tflops)
+    steps = [costs.tflop_step / speed for speed in (fast, slow)]
+    passes = [costs.tflop_forward / speed for speed in (fast, slow)]
     reading = costs.seconds["read the cache"]
     print(f"| operations of a training step | {costs.tflop_step:.3g} TFLOP |")
     print(
-        f"| a step on a card that keeps up {prices.card_tflops:g} TFLOP/s | {card_step:.3g} s; "
-        f"{reading / card_step:.1f} cores read ahead for it |"
+        f"| a step on a card that keeps up {slow:g} to {fast:g} TFLOP/s | {_range(steps)} s; "
+        f"{_range([reading / step for step in reversed(steps)])} cores read ahead for it |"
     )
     once = ("label the report", "fill the cache", "segment organs", "regions on the map")
-    cores = {name: costs.seconds[name] for name in once}
-    cores["write explanations"] = costs.seconds["write the explanation"]
-    cards = {"train": card_step * EPOCHS, "explain": card_pass}
+    cores = {name: [costs.seconds[name]] for name in once}
+    cores["write explanations"] = [costs.seconds["write the explanation"]]
+    cards = {"train": [step * EPOCHS for step in steps], "explain": passes}
     terabyte_months = sum(costs.megabytes.values()) / 1e6
     print(f"\nWhole sets; training is {EPOCHS} epochs, hours are of one core or of one card:\n")
     rows = [
         (f"{name}, TB", *(f"{count * size / 1e6:.3g}" for count in SETS.values()))
         for name, size in costs.megabytes.items()
     ]
-    for unit, price, steps in (
+    for unit, price, of_unit in (
         ("core", prices.core_hour, cores),
         ("card", prices.card_hour, cards),
     ):
-        for name, seconds in steps.items():
-            hours = [count * seconds / HOUR for count in SETS.values()]
-            rows.append((f"{name}, {unit} hours", *(f"{each:,.0f}" for each in hours)))
-            rows.append((f"{name}, $", *(f"{each * price:,.0f}" for each in hours)))
+        for name, seconds in of_unit.items():
+            hours = [[count * each / HOUR for each in seconds] for count in SETS.values()]
+            rows.append((f"{name}, {unit} hours", *(_range(each, ",.0f") for each in hours)))
+            dollars = [[price * each for each in ends] for ends in hours]
+            rows.append((f"{name}, $", *(_range(each, ",.0f") for each in dollars)))
     monthly = [count * terabyte_months * prices.terabyte_month for count in SETS.values()]
     rows.append(("storage, $ a month", *(f"{each:,.0f}" for each in monthly)))
     table(("step", *(f"{name} ({count:,})" for name, count in SETS.items())), rows)
 
 
+def _range(ends, how=".3g"):
+    """The ends of a range, once where they are the same."""
+    return " – ".join(dict.fromkeys(f"{each:{how}}" for each in ends))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slice-mm", type=float, default=0.8)
-    parser.add_argument("--card-tflops", type=float, default=150.0, help="kept up in bf16")
+    parser.add_argument(
+        "--card-tflops",
+        type=float,
+        nargs="+",
+        default=[60.0, 150.0],
+        help="kept up in bf16: one number, or the least and the most",
+    )
     parser.add_argument("--core-hour", type=float, default=0.04, help="price in $")
     parser.add_argument("--card-hour", type=float, default=2.5, help="price in $")
     parser.add_argument("--terabyte-month", type=float, default=20.0, help="price in $")
     prices = parser.parse_args()
+    prices.card_tflops = [min(prices.card_tflops), max(prices.card_tflops)]
     print(f"\n## What many scans cost\n\n{hardware()}; one core\n")
     with tempfile.TemporaryDirectory() as folder:
         costs = measured(Path(folder), prices.slice_mm)
     told(costs, prices)
     print(
-        f"\nAssumed, not measured: {prices.card_tflops:g} TFLOP/s, ${prices.core_hour:g} for a "
-        f"core hour, ${prices.card_hour:g} for a card hour, ${prices.terabyte_month:g} for a "
-        f"terabyte a month."
+        f"\nAssumed, not measured: {_range(prices.card_tflops)} TFLOP/s, "
+        f"${prices.core_hour:g} for a core hour, ${prices.card_hour:g} for a card hour, "
+        f"${prices.terabyte_month:g} for a terabyte a month."
     )
 
 

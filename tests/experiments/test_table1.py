@@ -1,7 +1,9 @@
 """Table 1 on a handful of chests: every network is trained, judged and put beside the paper."""
 
+import numpy as np
 import pytest
 
+from hirescam.evaluation.references import REFERENCES
 from hirescam.experiments import table1
 
 CHESTS = 7  # at least one in each split
@@ -15,9 +17,11 @@ def tabled(chests, tmp_path_factory):
 
 def test_table_1_has_the_papers_rows_beside_the_papers_numbers(tabled):
     rows = tabled.rows
-    assert [row["network"] for row in rows] == list(table1.PAPER)
+    networks, references = rows[: len(table1.PAPER)], rows[len(table1.PAPER) :]
+    assert [row["network"] for row in networks] == list(table1.PAPER)
+    assert [row["network"] for row in references] == [f"({name})" for name in REFERENCES]
     assert len({tuple(row) for row in rows}) == 1
-    for row in rows:
+    for row in networks:
         auroc, gradcam, hirescam = table1.PAPER[row["network"]]
         assert row["paper_median_auroc"] == auroc
         assert row["paper_gradcam_organ_iou"] == ("n/a" if gradcam is None else gradcam)
@@ -49,3 +53,17 @@ def test_both_maps_of_body_cam_look_at_the_same_places(tabled):
 
 def test_without_imagenet_weights_the_notes_say_so(tabled):
     assert "No network began from ImageNet weights" in " ".join(tabled.notes)
+
+
+def test_rows_say_what_they_gain_over_the_atlas_and_which_network_learnt_nothing(tabled):
+    networks = tabled.rows[: len(table1.PAPER)]
+    atlas = next(row for row in tabled.rows if row["network"] == "(atlas)")
+    for row in networks[1:]:
+        assert row["gain_over_atlas_low"] <= row["gain_over_atlas"] or np.isnan(
+            row["gain_over_atlas_low"]
+        )
+    assert networks[-1]["gain_over_atlas"] == pytest.approx(
+        networks[-1]["hirescam_organ_iou"] - atlas["hirescam_organ_iou"], abs=1e-5
+    )
+    assert {row["learnt"] for row in networks} <= {"yes", "no", "unknown"}
+    assert any("learnt" in note.lower() for note in tabled.notes)

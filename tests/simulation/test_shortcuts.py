@@ -73,3 +73,23 @@ def test_plantings_are_read_as_they_are_written():
 def test_plantings_that_cannot_be_are_refused(text):
     with pytest.raises(HirescamError):
         parse_planting(text)
+
+
+def test_a_rod_lies_in_the_air_of_every_slice():
+    with_rod, without = (
+        simulate(3, findings=(), spacing_mm=(12.0, 6.0, 6.0), shortcuts={"rod": present})
+        for present in (True, False)
+    )
+    mask = with_rod.shortcut_masks["rod"]
+    assert mask.any(axis=(1, 2)).all()
+    assert without.volume.voxels[mask].max() < -600  # some voxels at its edge touch clothes
+    assert with_rod.volume.voxels[mask].mean() > 500
+    changed = with_rod.volume.voxels != without.volume.voxels
+    assert not changed[~mask].any() or changed[~mask].mean() < 0.02
+
+
+def test_at_minus_one_a_shortcut_is_there_just_where_the_label_is_not():
+    planting, rates = Planting("rod", "lung_nodule", -1.0), {"lung_nodule": 0.4}
+    for seed in range(20):
+        assert plant([planting], [], rates, seed) == {"rod": True}
+        assert plant([planting], ["lung_nodule"], rates, seed) == {"rod": False}

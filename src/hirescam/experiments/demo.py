@@ -32,7 +32,7 @@ from hirescam.training.fit import Scan, fit
 PREPARATION = Preparation(
     spacing_mm=(3.0, 3.2, 3.2), shape=(108, 112, 112), interpolation="linear"
 )
-NETWORK = {"widths": (16, 32), "blocks": (2, 2), "neck": (32, 16, 16, 16)}
+NETWORK = {"widths": (16, 32), "blocks": (2, 2), "neck": (32, 16, 16, 16), "padding": 1}
 ONLY_SIMULATED = (
     "This model has only ever seen simulated chests: what it says of a real scan means nothing."
 )

@@ -12,17 +12,24 @@ import numpy as np
 from jaxtyping import Bool
 from matplotlib.ticker import MaxNLocator
 
-from hirescam.evaluation.localisation import chosen_thresholds, organ_values, overall
+from hirescam.evaluation.localisation import Values, chosen_thresholds, organ_values, overall
 from hirescam.evaluation.outcomes import Outcomes
+from hirescam.evaluation.references import (
+    ATLAS,
+    WHAT_REFERENCES_SAY,
+    ReferenceValues,
+    gain,
+    reference_values,
+)
 from hirescam.evaluation.tables import Row, interval_columns
-from hirescam.experiments.runs import MASK, Epoch, axialnet_config, epochs
+from hirescam.experiments.runs import MASK, Epoch, axialnet_config, epochs, run_folder
 from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.charts import COLOURS
 from hirescam.figures.output import ONE_COLUMN_MM, printed, where_drawn
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = StudySize(500, 8, (0,), further=8), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,), further=8), StudySize(120, 2, (0,), further=1)
 GROUPS = ("1", "2", "3 or more")
 FEWEST = 5  # scans of a group that are worth a curve
 _MARKERS = ("o", "s", "^")
@@ -39,7 +46,9 @@ def run(
     """Train, look at every epoch, and draw how well its maps stay in the organs."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
     config = axialnet_config(chests, MASK, seed=0, jobs=jobs, on_progress=on_progress)
-    folder = chests.runs / f"{config.name}-by-epoch"
+    folder = run_folder(
+        chests.runs, config.model_copy(update={"name": f"{config.name}-by-epoch"})
+    )
     rows = [
         row
         for epoch in epochs(config, chests, folder, jobs=jobs, on_progress=on_progress)
@@ -51,6 +60,7 @@ def run(
         "OrganIoU of HiResCAM on test scans at thresholds chosen on validation scans in the "
         "same epoch; 95 % intervals, scans drawn again.",
         chests.told,
+        WHAT_REFERENCES_SAY,
     ]
     if left_out:
         notes.append(f"Not drawn, fewer than {FEWEST} scans: {', '.join(left_out)} labels.")
@@ -63,6 +73,7 @@ def run(
 
 def _rows(epoch: Epoch) -> Iterator[Row]:
     values = organ_values(epoch.test, "hirescam", chosen_thresholds(epoch.valid))
+    references = reference_values(epoch.test, epoch.valid)
     for group, scans in _by_labels(epoch.test).items():
         if scans.any():
             yield {
@@ -70,7 +81,22 @@ def _rows(epoch: Epoch) -> Iterator[Row]:
                 "labels": group,
                 "scans": int(scans.sum()),
                 **interval_columns("organ_iou", overall(values[scans], draws=500)),
+                **_references(values[scans], references, scans),
             }
+
+
+def _references(
+    values: Values, references: ReferenceValues | None, scans: Bool[np.ndarray, "scan"]
+) -> Row:
+    """OrganIoU of each reference on the same scans, and the network's gain over the atlas."""
+    if references is None:
+        return {}
+    means = {
+        name.replace(" ", "_"): float(np.nanmean(each[scans]))
+        for name, each in references.organ_iou.items()
+    }
+    found = gain(values, references.organ_iou[ATLAS][scans], draws=500)
+    return {**means, **interval_columns("gain_over_atlas", found)}
 
 
 def _by_labels(test: Outcomes) -> dict[str, Bool[np.ndarray, "scan"]]:

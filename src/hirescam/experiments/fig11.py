@@ -41,7 +41,7 @@ from hirescam.metrics.classification import Interval, bootstrap
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,)), StudySize(120, 2, (0,), further=1)
 PAPER = 0.79
 SHOWN, ACROSS = 6, 3
 HIRESCAM = METHODS.index("hirescam")

@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from hirescam.evaluation.localisation import chosen_thresholds, organ_values
+from hirescam.evaluation.outcomes import METHODS, Outcomes
+from hirescam.evaluation.references import WHAT_REFERENCES_SAY, reference_values
 from hirescam.experiments.map_figures import METHOD_NAMES, Pair, map_scan, pairs
 from hirescam.experiments.runs import MASK, AxialNet, axialnet
 from hirescam.experiments.study import StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.figures.output import TWO_COLUMNS_MM, printed, readable, where_drawn
 from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
+from hirescam.metrics.lesions import LESION_MEASURES
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,)), StudySize(120, 2, (0,), further=1)
 SHOWN, ACROSS = 18, 3
 
 
@@ -39,6 +42,8 @@ def run(
     shown = [present[lot] for lot in sorted(lots.tolist())]
     thresholds = chosen_thresholds(net.valid)
     organ_ious = {method: organ_values(net.test, method, thresholds) for method in METHOD_NAMES}
+    references = reference_values(net.test, net.valid)
+    ious_of_references = {} if references is None else references.organ_iou
     rows = [
         {
             "scan": net.test.scans[scan],
@@ -48,14 +53,31 @@ def run(
                 f"organ_iou_{method}": float(of[scan, label])
                 for method, of in organ_ious.items()
             },
+            **{
+                name.replace(" ", "_"): float(of[scan, label])
+                for name, of in ious_of_references.items()
+            },
+            **_lesion_columns(net.test, scan, label),
         }
         for scan, label in shown
     ]
-    notes = [chests.told, f"{len(shown)} of {len(present)} pairs of a scan and its label."]
+    notes = [
+        chests.told,
+        WHAT_REFERENCES_SAY,
+        f"{len(shown)} of {len(present)} pairs of a scan and its label.",
+    ]
     if shown:
         _draw(out / "fig12", net, chests.cases["test"], shown)
         notes.append(where_drawn("fig12"))
     return Table("fig12", "Scans and labels drawn by chance", rows, tuple(notes))
+
+
+def _lesion_columns(test: Outcomes, scan: int, label: int) -> dict[str, float]:
+    """How HiResCAM finds the lesion, where its place is known."""
+    if test.lesions is None:
+        return {}
+    measured = test.lesions[scan, METHODS.index("hirescam"), label]
+    return dict(zip(LESION_MEASURES, measured.astype(float).tolist(), strict=True))
 
 
 def _draw(path: Path, net: AxialNet, cases: Sequence[Case], shown: Sequence[Pair]) -> None:

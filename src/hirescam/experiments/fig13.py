@@ -19,7 +19,7 @@ from hirescam.experiments.tables import Table, write_table
 from hirescam.figures.output import RULE, TWO_COLUMNS_MM, headed, printed, readable, where_drawn
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,)), StudySize(120, 2, (0,), further=1)
 MOST_LABELS, ACROSS = 9, 3
 COLOURS = {"present": "#D55E00", "absent": "#0072B2"}  # orange and blue, as in the paper
 _FEWEST = 10  # scans of a class: below that an interval says little

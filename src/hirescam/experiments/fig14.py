@@ -97,7 +97,7 @@ def kept_fat_share(case: Case, folder: Path) -> float:
     return float(path.read_text())
 
 
-FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,)), StudySize(120, 2, (0,), further=1)
 SIMULATED_LABEL, PAPER_LABEL, STRENGTH = (
     "heart_cardiomegaly",
     "great_vessel_atherosclerosis",

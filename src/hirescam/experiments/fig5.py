@@ -38,7 +38,7 @@ from hirescam.figures.scan_panel import HEIGHT_OF_WIDTH, colour_bar, note
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,)), StudySize(120, 2, (0,), further=1)
 SHOWN = 3  # of each of the first two stories
 SIDE_BY_SIDE = ("gradcam", "hirescam")
 STORIES = {  # whether Grad-CAM, and HiResCAM, points where the label cannot lie

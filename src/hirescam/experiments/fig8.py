@@ -23,7 +23,7 @@ from hirescam.organs.segment import segment_organs
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress
 
-FULL, QUICK = StudySize(500, 8, (0,)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0,)), StudySize(120, 2, (0,), further=1)
 SHOWN = 3
 OURS = "ours: lungs by side"
 STEP_COLOUR = "#A9B8CC"

@@ -4,6 +4,8 @@ On simulated chests each AxialNet first learns to classify, and goes on from the
 loss, the class loss alone too; on RAD-ChestCT each is trained at once, as in the paper.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +13,27 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from hirescam.evaluation.localisation import Values, chosen_thresholds, organ_values
-from hirescam.evaluation.outcomes import Outcomes, evaluate, load_outcomes, save_outcomes
-from hirescam.evaluation.tables import share
+import hirescam
+from hirescam.evaluation.classification import learnt, median_auroc
+from hirescam.evaluation.localisation import Values, chosen_thresholds, organ_values, overall
+from hirescam.evaluation.outcomes import (
+    METHODS,
+    Outcomes,
+    evaluate,
+    load_outcomes,
+    save_outcomes,
+)
+from hirescam.evaluation.references import ATLAS, ReferenceValues, gain, reference_values
+from hirescam.evaluation.tables import Row, interval_columns, share
 from hirescam.experiments.study import Study
 from hirescam.metrics.classification import Interval, bootstrap
+from hirescam.metrics.lesions import LESION_MEASURES
 from hirescam.models.files import Model, load_model
 from hirescam.training.checkpoint import load_state
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets.cases import Case
-from hirescam.training.prepared import OnProgress
+from hirescam.training.datasets.read import read_cases
+from hirescam.training.prepared import MADE_BY, SEGMENTED_BY, OnProgress, cached_digest
 from hirescam.training.run_folder import BEST, CHECKPOINT
 from hirescam.training.train import train
 
@@ -33,15 +46,67 @@ class TestedModel:
 
     test: Outcomes
     thresholds: Float[np.ndarray, "method label"]
+    references: ReferenceValues | None = None
 
     @classmethod
     def of(cls, valid: Outcomes, test: Outcomes) -> "TestedModel":
-        """Outcomes of test scans at the thresholds of validation scans."""
-        return cls(test, chosen_thresholds(valid))
+        """Outcomes of test scans at thresholds, and beside references, of validation scans."""
+        return cls(test, chosen_thresholds(valid), reference_values(test, valid))
 
     def organ_values(self, method: str) -> Float[np.ndarray, "scan label"]:
         """OrganIoU of each test scan and label."""
         return organ_values(self.test, method, self.thresholds)
+
+
+TRAINED_BY = 1
+"""Raised whenever the same recipe and data come to train other weights."""
+
+_NO_INGREDIENTS = {
+    "name", "data", "cache", "organs", "lesions", "start_model", "workers", "tensorboard",
+    "launch", "checkpoint_every_steps", "log_every_steps",
+}  # fmt: skip
+"""Keys of a recipe that are paths, whose content counts, or that change no weights."""
+
+
+def run_folder(runs: Path, config: TrainConfig) -> Path:
+    """The folder of a run, named by a hash of its recipe, its data and the code's version.
+
+    So another recipe's network is never found in its place, nor that of other scans.
+    """
+    cache = config.cache or config.data.parent / "cache"
+    splits = read_cases(config).splits
+    start = config.start_model and cached_digest(config.start_model, cache / "digests")
+    ingredients = {
+        "recipe": config.model_dump(mode="json", exclude=_NO_INGREDIENTS),
+        "start": start,
+        "data": {split: cases_key(splits[split], cache) for split in ("train", "valid")},
+        "code": [hirescam.__version__, TRAINED_BY, MADE_BY, SEGMENTED_BY],
+    }
+    return runs / f"{config.name}-{_hash(ingredients)}"
+
+
+def cases_key(cases: Sequence[Case], cache: Path) -> str:
+    """A hash of scans, of what is said of them, and of the masks that come with them."""
+    return _hash(
+        [
+            [
+                case.id,
+                case.series,
+                repr(case.labels.tolist()),
+                case.places.tolist(),
+                *(
+                    path and cached_digest(path, cache / "digests")
+                    for path in (case.scan, case.organs, case.lesions)
+                ),
+            ]
+            for case in cases
+        ]
+    )
+
+
+def _hash(ingredients: object) -> str:
+    written = json.dumps(ingredients, sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()[:10]
 
 
 def trained(config: TrainConfig, folder: Path, on_progress: OnProgress) -> Model:
@@ -61,10 +126,15 @@ def outcomes_of(
     jobs: int,
     on_progress: OnProgress,
 ) -> tuple[Outcomes, Outcomes]:
-    """Outcomes of validation and of test cases; they are kept in `folder`."""
+    """Outcomes of validation and of test cases; they are kept in `folder`, by these cases."""
     valid, test = (
         evaluate(
-            model, cases[split], cache, keep=folder / split, jobs=jobs, on_progress=on_progress
+            model,
+            cases[split],
+            cache,
+            keep=folder / f"{split}-{cases_key(cases[split], cache)}",
+            jobs=jobs,
+            on_progress=on_progress,
         )
         for split in ("valid", "test")
     )
@@ -114,7 +184,7 @@ def axialnet(
 ) -> AxialNet:
     """The network of this aim and seed: found if it was trained, else trained."""
     config = axialnet_config(chests, aim, seed=seed, jobs=jobs, on_progress=on_progress)
-    folder = chests.runs / config.name
+    folder = run_folder(chests.runs, config)
     model = trained(config, folder, on_progress)
     valid, test = outcomes_of(
         model, chests.cases, folder, chests.cache, jobs=jobs, on_progress=on_progress
@@ -126,15 +196,16 @@ def axialnet_config(
     chests: Study, aim: Aim, *, seed: int, jobs: int, on_progress: OnProgress
 ) -> TrainConfig:
     """How it is trained; the network that it goes on from, if any, is trained already."""
-    first = chests.runs / f"AxialNet-class-{seed}"
+    name = f"AxialNet-class-{seed}"
+    begin = chests.recipe(name=name, seed=seed, mask_loss=None, workers=jobs)
+    first = run_folder(chests.runs, begin)
     if not chests.of_paper:
-        begin = chests.recipe(name=first.name, seed=seed, mask_loss=None, workers=jobs)
         trained(begin, first, on_progress)
     alone = chests.of_paper and aim.mask_loss is None
     weight = chests.mask_loss_weight if aim.weight is None else aim.weight
     return chests.recipe(
         **{
-            "name": first.name if alone else aim.run_name(seed),
+            "name": name if alone else aim.run_name(seed),
             "seed": seed,
             "mask_loss": aim.mask_loss,
             "mask_loss_weight": weight,
@@ -196,6 +267,55 @@ def over_seeds(of_seeds: Sequence[TestedModel], method: str) -> Values:
 def each_seed(of_seeds: Sequence[TestedModel], method: str) -> str:
     """OrganIoU of each seed, in words."""
     return ", ".join(f"{np.nanmean(one.organ_values(method)):.3f}" for one in of_seeds)
+
+
+def reference_ious(of_seeds: Sequence[TestedModel]) -> dict[str, Values]:
+    """OrganIoU of each reference on the same scans, mean over the seeds; none if unknown."""
+    known = [one.references for one in of_seeds if one.references is not None]
+    if len(known) < len(of_seeds):
+        return {}
+    return {
+        name: np.mean([each.organ_iou[name] for each in known], axis=0)
+        for name in known[0].organ_iou
+    }
+
+
+def localisation_columns(of_seeds: Sequence[TestedModel], method: str) -> Row:
+    """What a network's maps gain over the atlas, and how they find lesions, mean over seeds."""
+    atlas = reference_ious(of_seeds).get(ATLAS)
+    nothing = Interval(np.nan, np.nan, np.nan)
+    found = nothing if atlas is None else gain(over_seeds(of_seeds, method), atlas, draws=200)
+    lesions = [
+        one.test.lesions[:, METHODS.index(method)]
+        for one in of_seeds
+        if one.test.lesions is not None
+    ]
+    return {
+        **interval_columns("gain_over_atlas", found),
+        **_lesion_columns(lesions),
+        "learnt": learnt(median_auroc(*(one.test for one in of_seeds), draws=200)),
+    }
+
+
+def reference_rows(of_seeds: Sequence[TestedModel]) -> Iterator[tuple[str, Interval, Row]]:
+    """Each reference: its name, its OrganIoU, and the columns beside those of networks."""
+    for name, values in reference_ious(of_seeds).items():
+        lesions = [
+            one.references.lesions[name]
+            for one in of_seeds
+            if one.references is not None and name in one.references.lesions
+        ]
+        blank = interval_columns("gain_over_atlas", Interval(np.nan, np.nan, np.nan))
+        yield name, overall(values), {**blank, **_lesion_columns(lesions), "learnt": ""}
+
+
+def _lesion_columns(of_seeds: Sequence[Float[np.ndarray, "scan label measure"]]) -> Row:
+    """Means over scans, labels and seeds; NaN where no lesion masks are."""
+    known = [each.reshape(-1, len(LESION_MEASURES)) for each in of_seeds]
+    values = np.concatenate(known) if known else np.empty((0, len(LESION_MEASURES)))
+    values = values[~np.isnan(values).any(axis=1)]
+    means = values.mean(axis=0) if len(values) else np.full(len(LESION_MEASURES), np.nan)
+    return dict(zip(LESION_MEASURES, means.tolist(), strict=True))
 
 
 def difference(one: Values, other: Values) -> Interval:

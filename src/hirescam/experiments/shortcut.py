@@ -6,19 +6,22 @@ what the scores do, for maps can only tell where the evidence lies: Draelos and 
 arXiv:2011.08891, section 15 (figure 14).
 """
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from hirescam.atomic import atomic_write
 from hirescam.evaluation.localisation import evidence_outside
 from hirescam.evaluation.outcomes import Outcomes, evaluate
 from hirescam.evaluation.tables import Row
 from hirescam.experiments.map_figures import map_scan, panels
-from hirescam.experiments.runs import trained
+from hirescam.experiments.runs import cases_key, run_folder, trained
 from hirescam.experiments.study import (
     NETWORK,
     STRONG,
@@ -34,12 +37,14 @@ from hirescam.figures.scan_panel import Scene, colour_bar
 from hirescam.metrics.classification import auroc
 from hirescam.models.files import Model
 from hirescam.simulation.shortcuts import Planting
-from hirescam.training.datasets.cases import Case
+from hirescam.training.datasets.cases import Case, rows
 from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress
 
-LABEL, MARKER, STRENGTH = "lung_pleural_effusion", "marker", 0.9
-NARROW = {"widths": (16, 16), "blocks": (1, 1), "neck": (16,)}
+LABEL, MARKER, STRENGTH = "lung_pleural_effusion", "rod", 0.9
+SOURCES = {"marked": STRENGTH, "plain": None, "swapped": -1.0}
+"""The same people with the marker, without it, and with it just where the label is not."""
+NARROW = {"widths": (16, 16), "blocks": (1, 1), "neck": (16,), "padding": 1}
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,16 @@ class Trial:
     weight: float = MASK_LOSS_WEIGHT
     source: str = "marked"
     network: str = "narrow"
+    changes: Mapping[str, object] = field(default_factory=dict)
+    """Further keys of the recipe, from the first epoch on where they change what is seen."""
+
+    @property
+    def from_the_start(self) -> bool:
+        """Whether it is trained in one piece and does not go on from the class loss."""
+        return bool(self.changes) and self.mask_loss is None
 
 
-NETWORKS: dict[str, Mapping[str, tuple[int, ...]]] = {"narrow": NARROW, "wide": NETWORK}
+NETWORKS: dict[str, Mapping[str, object]] = {"narrow": NARROW, "wide": NETWORK}
 TRIALS = {
     "class loss, no marker in training": Trial(source="plain"),
     "class loss": Trial(),
@@ -65,6 +77,11 @@ TRIALS = {
     "present": Trial("present", STRONG),
     "two-sided": Trial("two-sided", 3.0),
     "l2": Trial("l2", 0.01),
+    "fraction": Trial("fraction", 1.0),
+    "air outside": Trial(changes={"outside": "air"}),
+    "swap outside": Trial(changes={"outside": "swap"}),
+    "group DRO": Trial(changes={"groups": "marker"}),
+    "gradient penalty": Trial(changes={"gradient_penalty": 100.0}),
     "published, λ = 1/3": Trial("published"),
     "class loss, wide fields": Trial(network="wide"),
     "published, wide fields": Trial("published", STRONG, network="wide"),
@@ -85,17 +102,19 @@ class ShortcutSize:
     chests: int
     epochs: int
     trials: tuple[str, ...] = tuple(TRIALS)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     further: int = 4
     """Epochs of each trial's own loss after those of classification alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """What a trial gave: its network, and what that did on the same people with and without."""
+    """What a trial gave: its network, and what that did on the same people in `SOURCES`."""
 
     model: Model
     marked: Outcomes
     plain: Outcomes
+    swapped: Outcomes
 
     @property
     def lost(self) -> Float[np.ndarray, "scan"]:
@@ -105,7 +124,7 @@ class Tried:
 
 
 FULL = ShortcutSize(400, 8)
-QUICK = ShortcutSize(60, 2, ("class loss", "two-sided"), further=1)
+QUICK = ShortcutSize(120, 2, ("class loss", "two-sided", "swap outside"), seeds=(0,), further=1)
 
 
 def run(
@@ -116,30 +135,50 @@ def run(
     jobs: int = 1,
     on_progress: OnProgress = lambda name, done, of: None,
 ) -> Table:
-    """Simulate the same people twice, train every trial, and see what the marker does."""
+    """Simulate the same people three times, train every trial, and see what the marker does."""
     data = data / f"shortcut-{scale.chests}-chests"
     runs = out / "runs" / f"{data.name}-{scale.epochs}-epochs"
-    strengths = {"marked": STRENGTH, "plain": None}
-    for name, strength in strengths.items():
+    for name, strength in SOURCES.items():
         plantings = [] if strength is None else [Planting(MARKER, LABEL, strength)]
         make_chests(
             data / name, scale.chests, plantings=plantings, jobs=jobs, on_progress=on_progress
         )
-        partition_table(data / name)
-    cases = {name: true_cases(data / name)["test"] for name in strengths}
+        _with_groups(partition_table(data / name), data / name / "shortcuts.csv")
+    cases = {name: true_cases(data / name) for name in SOURCES}
+    of_test = {name: each["test"] for name, each in cases.items()}
     tried = {
-        name: _tried(name, data, cases, runs, scale, jobs, on_progress) for name in scale.trials
+        name: [
+            _tried(name, seed, data, of_test, runs, scale, jobs, on_progress)
+            for seed in scale.seeds
+        ]
+        for name in scale.trials
     }
     return Table(
         "shortcut",
         f"A marker outside the body that goes with {LABEL} (correlation {STRENGTH})",
-        [{"trained with": name, **_judgement(each)} for name, each in tried.items()],
-        notes=(*_notes(scale, len(cases["plain"])), *_drawn(out, tried, cases)),
+        [{"trained with": name, **_over_seeds(each)} for name, each in tried.items()],
+        notes=(
+            *_notes(scale, len(of_test["plain"])),
+            *_drawn(out, {name: each[0] for name, each in tried.items()}, of_test),
+        ),
     )
+
+
+def _with_groups(table: Path, shortcuts: Path) -> None:
+    """Add the column that group DRO reads: whether a scan has the marker."""
+    has = {row["id"]: row.get(MARKER, "0") for row in rows(shortcuts)}
+    text = io.StringIO(newline="")
+    written = list(rows(table))
+    file = csv.DictWriter(text, [*written[0], "marker"], lineterminator="\n")
+    file.writeheader()
+    file.writerows({**row, "marker": has[row["id"]]} for row in written)
+    with atomic_write(table) as stored:
+        stored.write(text.getvalue().encode())
 
 
 def _tried(
     name: str,
+    seed: int,
     data: Path,
     cases: Mapping[str, Sequence[Case]],
     runs: Path,
@@ -147,25 +186,34 @@ def _tried(
     jobs: int,
     on_progress: OnProgress,
 ) -> Tried:
-    model, folder = _model(name, data, runs, scale, jobs, on_progress)
-    marked, plain = (
+    model, folder = _model(name, seed, data, runs, scale, jobs, on_progress)
+    marked, plain, swapped = (
         evaluate(
             model,
             cases[which],
             data / which / "cache",
-            keep=folder / which,
+            keep=folder / f"{which}-{cases_key(cases[which], data / which / 'cache')}",
             jobs=jobs,
             on_progress=on_progress,
         )
-        for which in ("marked", "plain")
+        for which in SOURCES
     )
-    return Tried(model, marked, plain)
+    return Tried(model, marked, plain, swapped)
 
 
 def _model(
-    name: str, data: Path, runs: Path, scale: ShortcutSize, jobs: int, on_progress: OnProgress
+    name: str,
+    seed: int,
+    data: Path,
+    runs: Path,
+    scale: ShortcutSize,
+    jobs: int,
+    on_progress: OnProgress,
 ) -> tuple[Model, Path]:
-    """The network of a trial, and its folder: it classifies first, then has its own loss."""
+    """The network of a trial, and its folder: it classifies first, then has its own loss.
+
+    What changes the scans that are seen, or how groups count, holds from the first epoch on.
+    """
     trial = TRIALS[name]
     source = data / trial.source
     how = partial(
@@ -174,20 +222,38 @@ def _model(
         organs=source / "truth",  # the losses are asked, not the segmenter
         arguments=NETWORKS[trial.network],
         workers=jobs,
+        seed=seed,
     )
-    first = runs / f"first-{trial.source}-{trial.network}"
-    trained(how(name=first.name, epochs=scale.epochs), first, on_progress)
-    folder = runs / "-".join(name.translate(_FILE_NAME).split())
+    run_name = "-".join([*name.translate(_FILE_NAME).split(), str(seed)])
+    if trial.from_the_start:
+        whole = how(name=run_name, epochs=scale.epochs + scale.further, **trial.changes)
+        folder = run_folder(runs, whole)
+        return trained(whole, folder, on_progress), folder
+    begin = how(name=f"first-{trial.source}-{trial.network}-{seed}", epochs=scale.epochs)
+    first = run_folder(runs, begin)
+    trained(begin, first, on_progress)
     config = how(
-        name=folder.name,
+        name=run_name,
         mask_loss=trial.mask_loss,
         mask_loss_weight=trial.weight,
         **going_on(first, scale.further),
     )
+    folder = run_folder(runs, config)
     return trained(config, folder, on_progress), folder
 
 
 _FILE_NAME = str.maketrans("/", "_", ",=λ")
+
+
+def _over_seeds(of_seeds: Sequence[Tried]) -> Row:
+    """Means over the seeds, and the AUROCs of each."""
+    each = [_judgement(one) for one in of_seeds]
+    means: Row = {
+        name: _mean_of_defined([float(str(one[name])) for one in each]) for name in each[0]
+    }
+    for name in ("auroc_marker_taken_away", "auroc_marker_swapped"):
+        means[f"{name}_of_seeds"] = ", ".join(f"{float(str(one[name])):.3f}" for one in each)
+    return means
 
 
 def _judgement(tried: Tried) -> Row:
@@ -206,6 +272,7 @@ def _judgement(tried: Tried) -> Row:
     return {
         "auroc_with_marker": _auroc(marked, column),
         "auroc_marker_taken_away": _auroc(plain, column),
+        "auroc_marker_swapped": _auroc(tried.swapped, column),
         "score_due_to_marker": float(lost[changed].mean()) if changed.any() else np.nan,
         "positive_evidence_outside": outside["positive"],
         "negative_evidence_outside": outside["negative"],
@@ -244,9 +311,15 @@ def _drawn(
 
 def _notes(scale: ShortcutSize, test: int) -> tuple[str, ...]:
     return (
-        f"{scale.chests} simulated chests, {test} of them for testing, one seed. Every network "
-        f"learnt from the class loss for {scale.epochs} epochs, and went on for "
-        f"{scale.further} with its own; λ: {', '.join(_weights(scale.trials))}.",
+        f"{scale.chests} simulated chests, {test} of them for testing; seeds: "
+        f"{len(scale.seeds)}. Every network learnt from the class loss for {scale.epochs} "
+        f"epochs, and went on for {scale.further} with its own; "
+        f"λ: {', '.join(_weights(scale.trials))}.",
+        "`auroc marker swapped` is that on the same people with the marker just where the "
+        "label is not: a network that follows it falls below 0.5.",
+        "What changes the scans that are seen (`air outside`, `swap outside`) or what they "
+        "count (`group DRO`, `gradient penalty`) holds from the first epoch on, for as many "
+        "epochs in all.",
         "`score due to marker` is the mean logit that test scans lose when their marker is "
         "taken away; 0 is a network that does not use it.",
         "Shares are of the HiResCAM evidence for the present label outside its organs.",

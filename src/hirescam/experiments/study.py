@@ -23,7 +23,7 @@ from hirescam.simulation.dataset import Plan, make_dataset
 from hirescam.simulation.shortcuts import Planting
 from hirescam.training.config import TrainConfig
 from hirescam.training.datasets import rad_chestct
-from hirescam.training.datasets.cases import Case, rows
+from hirescam.training.datasets.cases import Case, rows, with_lesions
 from hirescam.training.datasets.read import read_cases
 from hirescam.training.losses import MASK_LOSS_WEIGHT
 from hirescam.training.prepared import OnProgress
@@ -44,7 +44,7 @@ PREVALENCE = 0.3
 PREPARATION = Preparation(
     spacing_mm=(3.0, 3.2, 3.2), shape=(108, 112, 112), interpolation="linear"
 )
-NETWORK = {"widths": (16, 32), "blocks": (2, 2), "neck": (32, 16, 16, 16)}
+NETWORK = {"widths": (16, 32), "blocks": (2, 2), "neck": (32, 16, 16, 16), "padding": 1}
 
 _MEANT = {Status.PRESENT: "1", Status.ABSENT: "0", Status.UNCERTAIN: ""}
 
@@ -103,7 +103,7 @@ def true_cases(data: Path, labels: Sequence[str] = LABELS) -> dict[str, tuple[Ca
     config = TrainConfig(
         layout="simulated", data=data, labels=tuple(labels), organs=data / "truth"
     )
-    return dict(read_cases(config).splits)
+    return dict(with_lesions(read_cases(config), data / "truth").splits)
 
 
 def recipe(data: Path, **changes: object) -> TrainConfig:
@@ -154,6 +154,8 @@ class StudySize:
     seeds: tuple[int, ...]
     further: int = 4
     """Epochs of mask loss after those of classification alone."""
+    patience: int = 4
+    """Epochs in a row without a lower validation loss that end the training of a network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +202,7 @@ def _simulated(
 
     return Study(
         told,
-        partial(recipe, chests, epochs=scale.epochs),
+        partial(recipe, chests, epochs=scale.epochs, patience=scale.patience),
         partial(going_on, epochs=scale.further),
         STRONG,
         cases,

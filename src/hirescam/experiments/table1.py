@@ -5,21 +5,25 @@ HiResCAM, of four architectures and of AxialNet without each of its parts. Train
 mask loss.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from hirescam.evaluation.classification import median_auroc
+from hirescam.evaluation.classification import learnt, median_auroc
 from hirescam.evaluation.localisation import overall
+from hirescam.evaluation.references import WHAT_REFERENCES_SAY
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments import table2
 from hirescam.experiments.runs import (
     TestedModel,
     difference,
     each_seed,
+    localisation_columns,
     outcomes_of,
     over_seeds,
+    reference_rows,
+    run_folder,
     trained,
 )
 from hirescam.experiments.study import NETWORK, Study, StudySize, study
@@ -32,7 +36,7 @@ from hirescam.training.prepared import OnProgress
 
 METHODS = ("gradcam", "hirescam")
 NOT_TO_BE_HAD = "n/a"
-_TRUNK = {"widths": NETWORK["widths"], "blocks": NETWORK["blocks"]}
+_TRUNK = {key: NETWORK[key] for key in ("widths", "blocks")}
 _BODY = {**_TRUNK, "neck": (32, 16, 16), "hidden": (64, 48)}
 _VOLUME = {"widths": (16, 32, 64), "neck": (32, 16), "hidden": (64, 48)}
 
@@ -99,8 +103,17 @@ def run(
     return Table(
         "table1",
         "Architectures and ablations: what they find, and where they look",
-        [_row(name, result) for name, result in results.items()],
-        notes=(_lead_of_axialnet(results), *_notes(chests), chests.told),
+        [
+            *(_row(name, result) for name, result in results.items()),
+            *_reference_rows(results["AxialNet"]),
+        ],
+        notes=(
+            f"Reference rows are those of AxialNet's cells. {WHAT_REFERENCES_SAY}",
+            _not_learnt(results),
+            _lead_of_axialnet(results),
+            *_notes(chests),
+            chests.told,
+        ),
     )
 
 
@@ -110,10 +123,10 @@ def _result(
     scores, maps, verdict = [], [], ""
     for seed in seeds:
         run_name = f"{name.replace(' ', '-')}-class-{seed}"
-        folder = chests.runs / run_name
         config = chests.recipe(
             name=run_name, seed=seed, mask_loss=None, workers=jobs, **_changes(name, chests)
         )
+        folder = run_folder(chests.runs, config)
         model = trained(config, folder, on_progress)
         verdict = str(audit(model.network, example_input(model)).kind)
         judge = partial(
@@ -170,6 +183,7 @@ def _row(name: str, result: RowResult) -> Row:
             "median_auroc", median_auroc(*(one.test for one in result.scores), draws=200)
         ),
         **_organ_ious(result.maps),
+        **_beside_maps(result),
         "maps": result.verdict,
         "paper_median_auroc": auroc,
         **{
@@ -177,6 +191,36 @@ def _row(name: str, result: RowResult) -> Row:
             for method, iou in zip(METHODS, ious, strict=True)
         },
     }
+
+
+def _beside_maps(result: RowResult) -> Row:
+    """Gain over the atlas and lesion measures of HiResCAM; whether the network learnt."""
+    columns = localisation_columns(result.maps or result.scores, "hirescam")
+    if result.maps:
+        return columns
+    return dict.fromkeys(columns, NOT_TO_BE_HAD) | {"learnt": columns["learnt"]}
+
+
+def _reference_rows(result: RowResult) -> Iterator[Row]:
+    like = _row("AxialNet", result)
+    for name, found, columns in reference_rows(result.maps):
+        yield {
+            **dict.fromkeys(like, ""),
+            "network": f"({name})",
+            **interval_columns("hirescam_organ_iou", found),
+            **columns,
+        }
+
+
+def _not_learnt(results: Mapping[str, RowResult]) -> str:
+    """Which networks learnt nothing in their budget."""
+    names = [
+        name
+        for name, result in results.items()
+        if learnt(median_auroc(*(one.test for one in result.scores), draws=200)) != "yes"
+    ]
+    told = f"Not learnt (the interval of the median AUROC includes 0.5): {', '.join(names)}."
+    return told if names else "Every network learnt: no median AUROC's interval includes 0.5."
 
 
 def _organ_ious(maps: list[TestedModel]) -> Row:

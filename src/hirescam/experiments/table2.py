@@ -11,6 +11,7 @@ import numpy as np
 from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
 from hirescam.evaluation.outcomes import METHODS
+from hirescam.evaluation.references import WHAT_REFERENCES_SAY
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments.runs import (
     CLASS,
@@ -19,7 +20,9 @@ from hirescam.experiments.runs import (
     TestedModel,
     axialnet,
     each_seed,
+    localisation_columns,
     over_seeds,
+    reference_rows,
     relative_gain,
 )
 from hirescam.experiments.study import Study, StudySize, study
@@ -39,7 +42,7 @@ PAPER = {
     ("class + mask loss", "hirescam"): 0.276,
 }
 
-FULL, QUICK = StudySize(500, 8, (0, 1, 2)), StudySize(60, 2, (0,), further=1)
+FULL, QUICK = StudySize(500, 30, (0, 1, 2)), StudySize(120, 2, (0,), further=1)
 
 
 def run(
@@ -58,11 +61,18 @@ def run(
             net = axialnet(chests, aim, seed=seed, jobs=jobs, on_progress=on_progress)
             found.setdefault(loss, []).append(TestedModel.of(net.valid, net.test))
     rows = [_row(loss, method, found[loss]) for loss in found for method in METHODS[::-1]]
+    for name, interval, columns in reference_rows(found["class + mask loss"]):
+        row = {
+            "trained with": "nothing",
+            "map": name,
+            **interval_columns("organ_iou", interval),
+        }
+        rows.append({**dict.fromkeys(rows[0], ""), **row, **columns})
     return Table(
         "table2",
         "OrganIoU with and without the mask loss",
         rows,
-        notes=(*_gains(found), *_how(chests, scale), chests.told),
+        notes=(WHAT_REFERENCES_SAY, *_gains(found), *_how(chests, scale), chests.told),
     )
 
 
@@ -90,6 +100,7 @@ def _row(loss: str, method: str, of_seeds: list[TestedModel]) -> Row:
         **interval_columns("organ_iou", overall(values)),
         "seeds": each_seed(of_seeds, method),
         "median_auroc": float(np.mean([each.value for each in aurocs])),
+        **localisation_columns(of_seeds, method),
         "paper_on_rad_chestct": PAPER.get((loss, method), "n/a"),
     }
 

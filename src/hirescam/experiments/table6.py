@@ -10,9 +10,18 @@ from pathlib import Path
 
 from hirescam.evaluation.classification import median_auroc
 from hirescam.evaluation.localisation import overall
+from hirescam.evaluation.references import WHAT_REFERENCES_SAY
 from hirescam.evaluation.tables import Row, interval_columns
 from hirescam.experiments import table2
-from hirescam.experiments.runs import MASK, Aim, TestedModel, axialnet, over_seeds
+from hirescam.experiments.runs import (
+    MASK,
+    Aim,
+    TestedModel,
+    axialnet,
+    localisation_columns,
+    over_seeds,
+    reference_rows,
+)
 from hirescam.experiments.study import Study, StudySize, study
 from hirescam.experiments.tables import Table
 from hirescam.regions.downsample import Downsampling
@@ -43,19 +52,27 @@ def run(
 ) -> Table:
     """Train on each kind of masks from each seed; what is done already is not done again."""
     chests = study(data, out, scale, jobs=jobs, on_progress=on_progress)
-    rows = [
-        _row(
-            how,
-            dilated,
-            [_judged(chests, how, dilated, seed, jobs, on_progress) for seed in scale.seeds],
-        )
-        for how, dilated in PAPER
+    tested = {
+        kind: [_judged(chests, *kind, seed, jobs, on_progress) for seed in scale.seeds]
+        for kind in PAPER
+    }
+    rows = [_row(*kind, of_seeds) for kind, of_seeds in tested.items()]
+    like = dict.fromkeys(rows[0], "")
+    beside = reference_rows(tested[next(iter(tested))])
+    rows += [
+        {
+            **like,
+            "down-sampling": f"({name})",
+            **interval_columns("organ_iou", found),
+            **columns,
+        }
+        for name, found, columns in beside
     ]
     return Table(
         "table6",
         "Down-sampling and dilation of organ masks for the mask loss",
         rows,
-        notes=(*_NOTES, chests.told),
+        notes=(WHAT_REFERENCES_SAY, *_NOTES, chests.told),
     )
 
 
@@ -97,5 +114,6 @@ def _row(how: Downsampling, dilated: bool, of_seeds: list[TestedModel]) -> Row:
             "median_auroc", median_auroc(*(one.test for one in of_seeds), draws=200)
         ),
         **interval_columns("organ_iou", overall(over_seeds(of_seeds, "hirescam"))),
+        **localisation_columns(of_seeds, "hirescam"),
         "paper_median_auroc": "n/a" if paper is None else paper,
     }

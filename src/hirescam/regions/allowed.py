@@ -64,14 +64,16 @@ def reported_places(
     """Which labels are present, and in which organs each was reported.
 
     `organs` holds the present labels. A label without an organ, as of a finding whose side the
-    report does not tell, may lie in every organ that its name allows.
+    report does not tell, may lie in every organ that its name allows; so may one that was told
+    to lie only where it cannot.
     """
     possible = possible_places(labels)
     present = np.array([label in organs for label in labels])
     places = np.zeros_like(possible)
     for row in np.flatnonzero(present).tolist():
         told = np.array([organ in set(organs[labels[row]]) for organ in ORGANS])
-        places[row] = told & possible[row] if told.any() else possible[row]
+        both = told & possible[row]
+        places[row] = both if both.any() else possible[row]
     return present, places
 
 

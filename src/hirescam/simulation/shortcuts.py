@@ -56,6 +56,21 @@ def _marker(person: Physique) -> Shape:
     return ellipsoid(centre, (8, 5, 11))
 
 
+def _rod(person: Physique) -> Shape:
+    """A rod in the air in front of the right shoulder, through every slice."""
+    outline = body(person)
+    across, ahead = 0.62 * outline.high[0], outline.high[1] + 16
+
+    def distance(points: Points) -> Distance:
+        aside = np.maximum(
+            np.abs(points.x - np.float32(across)), np.abs(points.y - np.float32(ahead))
+        )
+        return aside - np.float32(6) + np.float32(0) * points.z
+
+    low, high = np.array([across - 8, ahead - 8, -1e4]), np.array([across + 8, ahead + 8, 1e4])
+    return Shape(low, high, distance)
+
+
 def _bed(person: Physique) -> Shape:
     """Rods along the table, one every three centimetres."""
     lowest = lies_at_mm(person) - 22
@@ -82,6 +97,7 @@ def _habitus(person: Physique, present: bool, random: np.random.Generator) -> Ph
 
 SHORTCUTS = {
     "marker": Shortcut("heart_cardiomegaly", _marker, hu=2000.0),
+    "rod": Shortcut("lung_pleural_effusion", _rod, hu=2000.0),
     "bed_pattern": Shortcut("lung_consolidation", _bed, hu=150.0),
     "body_fat": Shortcut("great_vessel_atherosclerosis", _fat, change=_habitus),
 }
@@ -92,7 +108,10 @@ _PERSONS = 4_000  # drawn to know how frequent a label is
 
 @dataclass(frozen=True)
 class Planting:
-    """A shortcut, the label that it goes with, and their correlation from 0 to 1."""
+    """A shortcut, the label that it goes with, and their correlation from −1 to 1.
+
+    At −1 the shortcut is there just where the label is not.
+    """
 
     shortcut: str
     label: str
@@ -127,9 +146,9 @@ def check_plantings(plantings: Sequence[Planting]) -> None:
             raise HirescamError(
                 f"{each.shortcut} cannot go with {each.label}: choose one of the 80 labels"
             )
-        if not 0 <= each.strength <= 1:
+        if not -1 <= each.strength <= 1:
             raise HirescamError(
-                f"{each.shortcut} has strength {each.strength}, expected a correlation from 0 "
+                f"{each.shortcut} has strength {each.strength}, expected a correlation from -1 "
                 f"to 1"
             )
 
@@ -157,8 +176,10 @@ def plant(
     planted = {}
     for each in plantings:
         chance = stream(seed, f"planting {each.shortcut}")
-        copies, anew = chance.random() < each.strength, chance.random() < rates[each.label]
-        planted[each.shortcut] = _implies(findings, each.label) if copies else bool(anew)
+        copies = chance.random() < abs(each.strength)
+        anew = chance.random() < rates[each.label]
+        copied = _implies(findings, each.label) == (each.strength > 0)
+        planted[each.shortcut] = copied if copies else bool(anew)
     return planted
 
 

@@ -71,3 +71,13 @@ def test_29_labels_can_lie_in_the_mediastinum_and_51_in_the_lungs():
 def test_a_label_that_names_no_place_is_refused():
     with pytest.raises(TargetError, match="does not say where it lies"):
         possible_places(["fracture"])
+
+
+def test_a_place_in_which_a_label_cannot_lie_counts_as_none_told():
+    for told in (["mediastinum"], []):
+        _, places = reported_places([LUNG], {LUNG: told})
+        np.testing.assert_array_equal(places, possible_places([LUNG]))
+    _, places = reported_places([LUNG], {LUNG: ["mediastinum", "left_lung"]})
+    assert [organ for organ, is_there in zip(ORGANS, places[0], strict=True) if is_there] == [
+        "left_lung"
+    ]

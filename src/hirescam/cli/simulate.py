@@ -49,7 +49,9 @@ def simulate(
     ] = 1.0,
     shortcut: Annotated[
         list[str] | None,
-        Option(help="NAME=STRENGTH or NAME:LABEL=STRENGTH: marker, body_fat or bed_pattern"),
+        Option(
+            help="NAME=STRENGTH or NAME:LABEL=STRENGTH: marker, rod, body_fat or bed_pattern"
+        ),
     ] = None,
     prone: Annotated[
         float, Option(help="share of chests that lie on their front", min=0, max=1)

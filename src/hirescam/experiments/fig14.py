@@ -73,7 +73,7 @@ def with_fat(
     return replace(
         plain,
         told=told,
-        recipe=partial(recipe, folder, epochs=scale.epochs),
+        recipe=partial(recipe, folder, epochs=scale.epochs, patience=scale.patience),
         cases={"valid": true_cases(folder)["valid"], "test": plain.cases["test"]},
         cache=folder / "cache",
         runs=plain.runs.with_name(f"{folder.name}-{scale.epochs}-epochs"),

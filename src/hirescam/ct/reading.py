@@ -20,6 +20,7 @@ def read_volume(
     path: str | Path,
     *,
     series: str | None = None,
+    acquisition: str | None = None,
     on_bad_geometry: Literal["error", "repair"] = "error",
     assume_hu: bool = False,
     prefer_form: Literal["sform", "qform"] | None = None,
@@ -31,7 +32,8 @@ def read_volume(
     patient.
 
     Of several DICOM series `series` names one by its UID; left out, the original one with the
-    most slices is the scan (`list_series` tells). With `on_bad_geometry="repair"` uneven,
+    most slices is the scan (`list_series` tells). Where acquisitions of the series overlap in
+    depth, `acquisition` chooses one. With `on_bad_geometry="repair"` uneven,
     missing, doubled or tilted slices are resampled onto an even grid with right angles, and
     `Volume.repairs` says so. `assume_hu` takes DICOM values without a rescale for HU. Of a
     NIfTI file whose sform and qform differ, `prefer_form` says which one is right.
@@ -46,6 +48,7 @@ def read_volume(
         if reader == DICOM_READER:
             options = {
                 "series": series,
+                "acquisition": acquisition,
                 "on_bad_geometry": on_bad_geometry,
                 "assume_hu": assume_hu,
             }

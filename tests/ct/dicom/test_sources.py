@@ -23,7 +23,7 @@ def test_files_of_other_kinds_are_passed_over(pack, tmp_path):
         (tmp_path / "scan" / name).write_bytes(b"anything but DICOM")
     read = read_volume(pack(tmp_path / "scan"))
     assert np.array_equal(read.voxels[::-1], SCAN.voxels)
-    assert read.repairs == ()
+    assert read.repairs == ("2 files that are no DICOM were passed over: 1 .db, 1 .txt",)
 
 
 @pytest.mark.parametrize("content", [b"", bytes(5000)], ids=["empty", "zeros"])

@@ -1,7 +1,7 @@
 """Geometry: slices in their places, duplicates, spacing, and resampling of what is uneven."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -69,7 +69,7 @@ _CT_SLICE = (
         f"does not keep its values in whole bytes: {AGAIN}",
     ),
 )
-_HOUNSFIELD = ("HU", "HU_MOD")
+_HOUNSFIELD = ("HU", "HU MOD", "HOUNSFIELD", "HOUNSFIELD UNIT", "HOUNSFIELD UNITS")
 
 
 def planes_of(headers: Sequence[Header], *, assume_hu: bool) -> list[Plane]:
@@ -136,7 +136,8 @@ def _rescale(header: Header, frame: int, *, assume_hu: bool) -> tuple[float, flo
     """Slope, intercept, and whether that they lead to HU is an assumption."""
     slope = numbers(header, frame, "RescaleSlope", 1)
     intercept = numbers(header, frame, "RescaleIntercept", 1)
-    unit = value(header, frame, "RescaleType") or _HOUNSFIELD[0]
+    said = value(header, frame, "RescaleType") or _HOUNSFIELD[0]
+    unit = str(said).strip(" \0").upper().replace("_", " ")
     flaws = {
         "no RescaleSlope": slope is None,
         "no RescaleIntercept": intercept is None,
@@ -159,12 +160,12 @@ def _rescale(header: Header, frame: int, *, assume_hu: bool) -> tuple[float, flo
 
 _SAME = 1e-4  # cosines and millimetres this close were meant to be equal
 _UNIT = 1e-3  # of a cosine written with three decimals
+_LENGTH = 0.01  # of directions that were meant to have length 1
 _MUST_AGREE: dict[str, Callable[[Plane], ArrayLike]] = {
     "Rows": lambda plane: [plane.rows],
     "Columns": lambda plane: [plane.columns],
-    "PixelSpacing": lambda plane: plane.spacing_mm,
-    "ImageOrientationPatient": lambda plane: plane.cosines,
 }
+_TENTH = 0.1  # of a gap or a pixel: voxels that lie so close to their grid stay on it
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +176,7 @@ class Stack:
     normal: Float64[np.ndarray, "3"]
     down: Float64[np.ndarray, "3"]  # where a column leads
     across: Float64[np.ndarray, "3"]  # where a row leads
-
-    @property
-    def spacing_mm(self) -> Float64[np.ndarray, "2"]:
-        """Between rows, and between columns."""
-        return self.planes[0].spacing_mm
+    spacing_mm: Float64[np.ndarray, "2"]  # between rows, and between columns
 
     @property
     def offsets_mm(self) -> Float64[np.ndarray, "slice 3"]:
@@ -204,16 +201,17 @@ class Stack:
 
 def stacked(planes: Sequence[Plane], repairs: Repairs) -> Stack:
     """The slices by depth; they must be alike and parallel."""
-    alike = _alike(planes, repairs)
-    spacing_mm = alike[0].spacing_mm
-    if spacing_mm.min() <= 0:
+    alike = _like_the_others(_alike(planes, repairs), repairs)
+    spacings_mm = np.stack([plane.spacing_mm for plane in alike])
+    if spacings_mm.min() <= 0:
         raise GeometryError(
-            f"PixelSpacing is {spacing_mm.tolist()}, expected two lengths above 0 mm: {AGAIN}"
+            f"PixelSpacing is {spacings_mm.min(axis=0).tolist()}, expected two lengths above "
+            f"0 mm: {AGAIN}"
         )
     across, down = _directions(alike)
     normal = np.cross(across, down)
     by_depth = sorted(alike, key=lambda plane: float(normal @ plane.position_mm))
-    return Stack(by_depth, normal, down, across)
+    return Stack(by_depth, normal, down, across, np.median(spacings_mm, axis=0))
 
 
 def _alike(planes: Sequence[Plane], repairs: Repairs) -> Sequence[Plane]:
@@ -231,10 +229,49 @@ def _alike(planes: Sequence[Plane], repairs: Repairs) -> Sequence[Plane]:
     return planes
 
 
+def _like_the_others(planes: Sequence[Plane], repairs: Repairs) -> Sequence[Plane]:
+    """Those whose spacing and directions put no corner over a tenth of a pixel elsewhere."""
+    columns, rows = planes[0].columns - 1, planes[0].rows - 1
+    # where a row and a column end, in LPS, from the first pixel
+    ends = {
+        "PixelSpacing": np.stack([it.spacing_mm * (rows, columns) for it in planes]),
+        "ImageOrientationPatient": np.stack(
+            [
+                it.cosines.reshape(2, 3) * np.median(it.spacing_mm) * ((columns,), (rows,))
+                for it in planes
+            ]
+        ).reshape(len(planes), 6),
+    }
+    pixel_mm = float(np.median([plane.spacing_mm for plane in planes]))
+    kept = np.ones(len(planes), bool)
+    largest_mm = 0.0
+    for name, places in ends.items():
+        off_mm = np.abs(places - np.median(places[kept], axis=0)).max(axis=1)
+        odd = kept & (off_mm > max(_TENTH * pixel_mm, _SAME))
+        if odd.any():
+            differ = f"{odd.sum()} of {len(planes)} slices differ from the others in {name}"
+            error = GeometryError(
+                f"{differ}, as a localizer does: leave only one scan's slices"
+            )
+            if 2 * odd.sum() >= kept.sum():  # a repair would choose between two halves
+                raise error
+            repairs.make(f"{differ}: they were left out", instead_of=error)
+            kept &= ~odd
+        largest_mm = max(largest_mm, float(off_mm[kept].max(initial=0.0)))
+    if largest_mm > _OFF_MM:
+        repairs.made.append(
+            f"PixelSpacing and ImageOrientationPatient differ between slices, which moves "
+            f"voxels by {largest_mm:.3f} mm at most: those of most slices were taken"
+        )
+    return [plane for plane, keep in zip(planes, kept, strict=True) if keep]
+
+
 def _directions(planes: Sequence[Plane]) -> Float64[np.ndarray, "2 3"]:
     """Where a row leads, and where a column leads: the same whichever slice comes first."""
     cosines = np.median([plane.cosines for plane in planes], axis=0).reshape(2, 3)
-    if np.abs(cosines @ cosines.T - np.eye(2)).max() > _UNIT:
+    lengths = np.linalg.norm(cosines, axis=1)
+    turned = abs(float(cosines[0] @ cosines[1])) > _UNIT
+    if turned or np.abs(lengths - 1).max() > _LENGTH:
         raise GeometryError(
             f"ImageOrientationPatient is {cosines.ravel().tolist()}, expected two directions "
             f"of length 1 at right angles: {AGAIN}"
@@ -263,6 +300,10 @@ def one_each(
     doubled = int((gaps_mm < SAME_PLACE_MM).sum())
     if not doubled:
         return stack
+    stack, doubled = _without_copies(stack, gaps_mm, decode, repairs)
+    if not doubled:
+        return stack
+    gaps_mm = np.diff(stack.offsets_mm[:, 0])
     lie = f"{doubled} of {len(stack.planes)} slices lie where another one lies"
     repairs.make(
         f"{lie}: of each place the slice of the first acquisition was kept",
@@ -273,6 +314,42 @@ def one_each(
     )
     kept = [_first([stack.planes[index] for index in place], decode) for place in places]
     return replace(stack, planes=kept)
+
+
+def _without_copies(
+    stack: Stack,
+    gaps_mm: Float64[np.ndarray, "gap"],
+    decode: Callable[[Plane], Shaped[np.ndarray, "row column"]],
+    repairs: Repairs,
+) -> tuple[Stack, int]:
+    """The stack without slices equal to one in the same place; how many others are doubled."""
+    kept: list[Plane] = []
+    here: list[Plane] = []
+    copies, doubled = 0, 0
+    for index, plane in enumerate(stack.planes):
+        if index and gaps_mm[index - 1] >= SAME_PLACE_MM:
+            here = []
+        if here and any(_is_copy(plane, other, decode) for other in here):
+            copies += 1
+            continue
+        doubled += bool(here)
+        here.append(plane)
+        kept.append(plane)
+    if copies:
+        repairs.made.append(
+            f"{copies} of {len(stack.planes)} slices equal another one in the same place, "
+            f"voxel for voxel: they were left out"
+        )
+    return replace(stack, planes=kept), doubled
+
+
+def _is_copy(
+    one: Plane, other: Plane, decode: Callable[[Plane], Shaped[np.ndarray, "row column"]]
+) -> bool:
+    return bool(
+        np.array_equal(one.position_mm, other.position_mm)
+        and np.array_equal(decode(one), decode(other))
+    )
 
 
 def _first(
@@ -309,6 +386,7 @@ class Resampling:
     slices: Float64[np.ndarray, "new_slice"] | None
     step_mm: Float64[np.ndarray, "3"]  # between new slices: along the normal, down, across
     shifts: Float64[np.ndarray, "slice 2"] | None
+    first_mm: Float64[np.ndarray, "3"] = field(default_factory=lambda: np.zeros(3))
 
 
 def regular(stack: Stack, repairs: Repairs) -> Resampling:
@@ -317,21 +395,49 @@ def regular(stack: Stack, repairs: Repairs) -> Resampling:
     if len(offsets_mm) == 1:
         return Resampling(None, np.array([_thickness_mm(stack, repairs), 0.0, 0.0]), None)
     depths_mm, beside_mm = offsets_mm[:, 0], offsets_mm[:, 1:]
-    step_mm = offsets_mm[-1] / (len(offsets_mm) - 1)
-    off_mm = np.abs(offsets_mm - np.outer(np.arange(len(offsets_mm)), step_mm)).max(axis=0)
-    tolerance_mm = max(_OFF * float(np.median(np.diff(depths_mm))), _OFF_MM)
+    first_mm, step_mm = _fitted(offsets_mm)
+    places_mm = first_mm + np.outer(np.arange(len(offsets_mm)), step_mm)
+    off_mm = np.abs(offsets_mm - places_mm).max(axis=0)
+    tolerance_mm = max(_TENTH * float(np.median(np.diff(depths_mm))), _OFF_MM)
+    in_plane_mm = max(_TENTH * float(stack.spacing_mm.min()), _OFF_MM)
+    gaps_mm = np.diff(depths_mm)
+    if np.abs(gaps_mm - step_mm[0]).max() > 2 * tolerance_mm:
+        off_mm[0] = max(off_mm[0], 2 * tolerance_mm)  # few slices are fitted too well
     slices, shifts = None, None
+    exact_mm = max(_OFF * float(np.median(gaps_mm)), _OFF_MM)
+    slope = float(np.linalg.norm(step_mm[1:]) / step_mm[0])
+    if slope > _SLOPE or off_mm[1:].max() > in_plane_mm:
+        tolerance_mm = exact_mm  # slices are resampled in any case: then all the way
     if off_mm[0] > tolerance_mm:
-        slices = _even(depths_mm, tolerance_mm, repairs)
-        step_mm = offsets_mm[-1] / (len(slices) - 1)
+        slices = _even(depths_mm, exact_mm, repairs)
+        step_mm, first_mm = offsets_mm[-1] / (len(slices) - 1), np.zeros(3)
         straight_mm = np.outer(depths_mm / depths_mm[-1], beside_mm[-1])
         off_mm[1:] = np.abs(beside_mm - straight_mm).max(axis=0)
     slope = float(np.linalg.norm(step_mm[1:]) / step_mm[0])
-    if slope > _SLOPE or off_mm[1:].max() > tolerance_mm:
+    if slope > _SLOPE or off_mm[1:].max() > in_plane_mm:
         _record_shift(slope, beside_mm, repairs)
         shifts = beside_mm / stack.spacing_mm
         step_mm = step_mm * np.array([1.0, 0.0, 0.0])
-    return Resampling(slices, step_mm, shifts)
+        first_mm = first_mm * np.array([1.0, 0.0, 0.0])
+    elif slices is None and off_mm.max() > _OFF_MM:
+        repairs.made.append(
+            f"slices lie up to {off_mm.max():.3f} mm beside an even grid, {step_mm[0]:.4f} mm "
+            f"apart: their voxels were kept and the grid was fitted"
+        )
+    return Resampling(slices, step_mm, shifts, first_mm)
+
+
+def _fitted(
+    offsets_mm: Float64[np.ndarray, "slice 3"],
+) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
+    """First place and step of the even grid nearest to the slices."""
+    step_mm = offsets_mm[-1] / (len(offsets_mm) - 1)
+    even = np.outer(np.arange(len(offsets_mm)), step_mm)
+    if np.abs(offsets_mm - even).max() <= _OFF_MM:  # rounding: the ends stay where they are
+        return np.zeros(3), step_mm
+    index = np.arange(len(offsets_mm)) - (len(offsets_mm) - 1) / 2
+    step_mm = index @ offsets_mm / (index @ index)
+    return offsets_mm.mean(axis=0) + index[0] * step_mm, step_mm
 
 
 def _thickness_mm(stack: Stack, repairs: Repairs) -> float:
@@ -406,7 +512,7 @@ def resampled(
 ) -> Volume:
     """The voxels where `how` puts them; the grid grows so that no pixel is lost."""
     if how.shifts is None and how.slices is None:
-        return Volume(voxels, stack.affine(how.step_mm, np.zeros(3)))
+        return Volume(voxels, stack.affine(how.step_mm, how.first_mm))
     shifts = np.zeros((len(voxels), 2)) if how.shifts is None else how.shifts
     first = np.floor(shifts.min(axis=0) + _STAYS)
     room = np.ceil(shifts.max(axis=0) - _STAYS) - first
@@ -425,7 +531,7 @@ def resampled(
             moved(below) if part == 0 else (1 - part) * moved(below) + part * moved(below + 1)
         )
         into[:] = np.rint(plane) if out.dtype == np.int16 else plane
-    first_mm = np.array([0.0, *(first * stack.spacing_mm)])
+    first_mm = how.first_mm + np.array([0.0, *(first * stack.spacing_mm)])
     return Volume(out, stack.affine(how.step_mm, first_mm))
 
 

@@ -5,9 +5,12 @@ in a group of each frame, what they share in one group, and the rest at its top.
 """
 
 import logging
+import re
+import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,6 +25,7 @@ from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
@@ -51,7 +55,7 @@ def silence_pydicom() -> Iterator[None]:
 
 _KEPT = """
     SOPClassUID Modality ImageType StudyInstanceUID SeriesInstanceUID
-    AcquisitionNumber InstanceNumber
+    AcquisitionNumber InstanceNumber ContentTime KVP ConvolutionKernel ContrastBolusAgent
     ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness
     RescaleSlope RescaleIntercept RescaleType
     Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation
@@ -68,6 +72,9 @@ UNDEFINED_BYTES = 0xFFFFFFFF  # the length of pixels that are compressed
 
 _PREAMBLE_BYTES = 128
 _PREFIX = b"DICM"
+_GZIP = b"\x1f\x8b"
+_SUFFIX = re.compile(r"\.[A-Za-z]{1,8}")  # others may hold anything, such as a name
+_TYPES = (b"UI", b"UL", b"CS", b"DA", b"TM", b"LO", b"SH", b"OB", b"PN", b"DT", b"ST")
 _MOST_INFLATED_BYTES = 1 << 28  # a slice is 1/500 of it; several are inflated at a time
 
 
@@ -84,23 +91,38 @@ class Header:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """All headers that were found, and how many files had none."""
+    """All headers that were found, and what became of all other files."""
 
     headers: list[Header]
     strangers: int  # files of another kind
     blank: int  # files without a byte other than zero where DICOM begins
+    broken: tuple[ReadError, ...] = ()  # begin as DICOM does and cannot be read
+    kinds: str = ""  # of the strangers: how many of which suffix
 
 
 def scan_headers(sources: Iterable[Source]) -> Scan:
     """Read every header, one after the other: threads that parse only wait for each other.
 
-    A file that begins as DICOM does and cannot be read may be a slice: it is a `ReadError`.
+    A file that begins as DICOM does and cannot be read may be a slice: it is listed as broken.
     """
-    found = [_header(source) for source in sources]
+    sources = list(sources)
+    found: list[Header | ReadError | str] = []
+    for source in sources:
+        try:
+            found.append(_header(source))
+        except ReadError as error:
+            found.append(error)
+    strange = Counter(
+        source.path.suffix.lower() if _SUFFIX.fullmatch(source.path.suffix) else "other"
+        for source, each in zip(sources, found, strict=True)
+        if each == "stranger"
+    )
     return Scan(
         headers=[each for each in found if isinstance(each, Header)],
         strangers=sum(each == "stranger" for each in found),
         blank=sum(each == "blank" for each in found),
+        broken=tuple(each for each in found if isinstance(each, ReadError)),
+        kinds=", ".join(f"{count} {suffix}" for suffix, count in sorted(strange.items())),
     )
 
 
@@ -116,13 +138,75 @@ def pixel_stream(header: Header) -> Stream:
 def _header(source: Source) -> Header | str:
     with as_read_error(source.path), source.open() as stream:
         start = stream.read(_PREAMBLE_BYTES + len(_PREFIX))
+        if start.startswith(_GZIP):
+            return _zipped(source)
         if not start.endswith(_PREFIX) or len(start) != _PREAMBLE_BYTES + len(_PREFIX):
-            return "stranger" if start.strip(b"\0") else "blank"
+            if not start.strip(b"\0"):
+                return "blank"
+            return _without_preamble(source, stream, start) or "stranger"
         stream.seek(0)
         syntax = _syntax(stream)
         if syntax != DeflatedExplicitVRLittleEndian:
             return _parsed(source, syntax, stream)
         return _parsed(source, syntax, _inflated(stream, source.size_bytes))
+
+
+def _zipped(source: Source) -> Header | str:
+    """What a file like slice.dcm.gz holds, if that is DICOM."""
+    with source.open() as stream:
+        inflater = zlib.decompressobj(wbits=31)
+        start = inflater.decompress(stream.read(1 << 16), _PREAMBLE_BYTES + len(_PREFIX))
+        if not (start.endswith(_PREFIX) or _group(start)):
+            return "stranger"
+        stream.seek(0)
+        most = min(_MOST_INFLATED_BYTES, max(1 << 26, MOST_INFLATION * source.size_bytes))
+        inflater = zlib.decompressobj(wbits=31)
+        content = inflater.decompress(stream.read(), most)
+    if not inflater.eof:
+        raise EOFError
+    inside = Source(
+        source.path, len(content), lambda: BytesIO(content), lambda: BytesIO(content)
+    )
+    return _header(inside)
+
+
+def _of(content: bytes) -> Callable[[], Stream]:
+    return lambda: BytesIO(content)
+
+
+def _group(start: bytes) -> bool:
+    """Whether bytes begin as the elements of DICOM do: group 2 or 8, a plausible length."""
+    for order in ("<", ">"):
+        group, element, length = struct.unpack(f"{order}HHI", start[:8].ljust(8, b"\xff"))
+        if group in (2, 8) and element <= 0x0110:
+            return start[4:6] in _TYPES or length <= 0x400
+    return False
+
+
+def _without_preamble(source: Source, stream: Stream, start: bytes) -> Header | None:
+    """The header of a file that begins with its elements, or with its prefix; else None."""
+    begin = len(_PREFIX) if start.startswith(_PREFIX) else 0
+    if not _group(start[begin : begin + 8]):
+        return None
+    stream.seek(begin)
+    if start[begin : begin + 2] == b"\x02\0":
+        meta = read_dataset(
+            stream, False, True, stop_when=_after_meta, specific_tags=[_SYNTAX_TAG]
+        )
+        syntax = UID(str(meta.get("TransferSyntaxUID") or ExplicitVRLittleEndian))
+        return _parsed(source, syntax, stream)
+    explicit = start[begin + 4 : begin + 6] in _TYPES
+    syntax = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+    if start[begin : begin + 2] == b"\0\x08":
+        syntax = ExplicitVRBigEndian
+    found = _parsed(source, syntax, stream)
+    if not any(name in found.elements for name in ("SOPClassUID", "Modality", "Rows")):
+        return None
+    if found.pixels_bytes == UNDEFINED_BYTES:
+        raise ReadError(
+            "has compressed pixels and no TransferSyntaxUID that says how: export it again"
+        )
+    return found
 
 
 def _syntax(stream: Stream) -> UID:

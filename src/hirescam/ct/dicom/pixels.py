@@ -18,11 +18,12 @@ from pydicom.uid import (
     JPEG2000,
     JPEG2000Lossless,
     JPEG2000TransferSyntaxes,
+    JPEGExtended12Bit,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
 )
 
-from hirescam.ct.dicom.geometry import Plane
+from hirescam.ct.dicom.geometry import AGAIN, Plane
 from hirescam.ct.dicom.headers import UNDEFINED_BYTES, Header, frames, pixel_stream, whole
 from hirescam.ct.dicom.sources import Stream
 from hirescam.ct.validation import Repairs, as_read_error, check_inflation, hounsfield
@@ -53,6 +54,7 @@ def silence_native_output() -> Iterator[None]:
 _NO_SIZE = (0xC4, 0xC8, 0xCC)  # tables and reserved markers among those of frame headers
 _LONE = (0x01, *range(0xD0, 0xD9))  # markers without a segment
 _BOX = b"jp2c"
+_NEAR_END = 16  # real files end in one byte of padding of any value; none contains the marker
 _END = b"\xff\xd9"  # of a frame in all three
 
 
@@ -63,7 +65,11 @@ def stated_size(frame: bytes, syntax: str) -> tuple[int, int] | None:
 
 def is_whole(frame: bytes, syntax: str) -> bool:
     """Whether the frame ends as it must, but for padding; those of other encodings need not."""
-    return syntax not in _READERS or _is_boxed(frame) or frame.rstrip(b"\0").endswith(_END)
+    return syntax not in _READERS or _is_boxed(frame) or _ends(frame)
+
+
+def _ends(frame: bytes) -> bool:
+    return _END in frame.rstrip(b"\0")[-_NEAR_END:]
 
 
 def _is_boxed(frame: bytes) -> bool:
@@ -124,23 +130,25 @@ def is_padding(
     return (stored >= low) & (stored <= high)
 
 
-def check_padding(planes: Iterable[Plane], repairs: Repairs) -> None:
-    """Refuse padding whose value is also that of tissue, as careless exports leave it."""
-    for plane in planes:
-        found = padding_range(plane.header)
-        if found is None:
-            continue
-        highest_hu = max(end * plane.slope + plane.intercept for end in found)
-        if highest_hu > _HIGHEST_AIR_HU:
-            repairs.make(
-                f"padding of up to {highest_hu:.0f} HU was taken for air, which also turns "
-                f"tissue of that value into air",
-                instead_of=VoxelError(
-                    f"PixelPaddingValue stands for {highest_hu:.0f} HU, which may be tissue, "
-                    f"expected less than {_HIGHEST_AIR_HU} HU: remove it from the headers"
-                ),
-            )
-            return
+def record_padding(planes: Iterable[Plane], doubtful: int, repairs: Repairs) -> None:
+    """Refuse padding that voxels carry and that is also the value of tissue."""
+    if not doubtful:
+        return
+    ends = [(plane, padding_range(plane.header)) for plane in planes]
+    highest_hu = max(
+        max(end * plane.slope + plane.intercept for end in found)
+        for plane, found in ends
+        if found
+    )
+    repairs.make(
+        f"padding of up to {highest_hu:.0f} HU was taken for air, which also turns "
+        f"tissue of that value into air: {doubtful} voxels",
+        instead_of=VoxelError(
+            f"PixelPaddingValue stands for {highest_hu:.0f} HU, which may be tissue and "
+            f"{doubtful} voxels have, expected less than {_HIGHEST_AIR_HU} HU: remove it from "
+            f"the headers"
+        ),
+    )
 
 
 def _as_stored(value: int, header: Header) -> int:
@@ -165,11 +173,18 @@ _PREFERRED = {  # to GDCM, which pydicom takes first and which prints on the ter
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
 }
 _THREADS = min(4, os.cpu_count() or 1)
+_SIGN_BIT = 1 << 15
+_FEW_VOXELS = 1e-4
 _BITS = ("BitsAllocated", "BitsStored", "PixelRepresentation")
 
 
-def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
-    """HU of the slices, in order; int16 where that is exact, else float32."""
+def decoded(
+    planes: Sequence[Plane], repairs: Repairs | None = None
+) -> Shaped[np.ndarray, "slice row column"]:
+    """HU of the slices, in order; int16 where that is exact, else float32.
+
+    Padding that may be tissue is refused, or put on record, if `repairs` are given.
+    """
     files: dict[Header, list[int]] = {}
     for index, plane in enumerate(planes):
         files.setdefault(plane.header, []).append(index)
@@ -177,11 +192,14 @@ def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
     voxels = np.empty((len(planes), first.rows, first.columns), np.int16)
     fractions: dict[int, Shaped[np.ndarray, "row column"]] = {}
 
+    doubtful: list[int] = []
+
     def fill(file: tuple[Header, list[int]]) -> None:
         header, indices = file
         with as_read_error(header.source.path), pixel_stream(header) as stream:
             for index in indices:
-                values = _rescaled(planes[index], stream)
+                values, in_doubt = _rescaled(planes[index], stream)
+                doubtful.append(in_doubt)
                 if values.dtype == np.int16:
                     voxels[index] = values
                 else:
@@ -194,6 +212,8 @@ def decoded(planes: Sequence[Plane]) -> Shaped[np.ndarray, "slice row column"]:
         else:  # nothing to decode: threads would only wait for each other
             for file in files.items():
                 fill(file)
+    if repairs is not None:
+        record_padding(planes, sum(doubtful), repairs)
     if not fractions:
         return voxels
     exact = voxels.astype(np.float32)
@@ -234,27 +254,51 @@ def _decoder(header: Header) -> Decoder:
     return decoder
 
 
-def _rescaled(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
+def _rescaled(plane: Plane, stream: Stream) -> tuple[Shaped[np.ndarray, "row column"], int]:
+    """HU of one slice, and how many of its voxels are padding that may be tissue."""
     stored = _stored(plane, stream)
     padding = is_padding(stored, plane.header)
+    _check_sign(stored if padding is None else stored[~padding], plane)
     if padding is None or not padding.any():
-        return hounsfield(stored, plane.slope, plane.intercept)
+        return hounsfield(stored, plane.slope, plane.intercept), 0
+    found = padding_range(plane.header)
+    assert found is not None
+    highest_hu = max(end * plane.slope + plane.intercept for end in found)
+    doubtful = int(padding.sum()) if highest_hu > _HIGHEST_AIR_HU else 0
     lowest = stored[~padding].min(
         initial=stored.max()
     )  # of no matter, and fits if the rest does
     values = hounsfield(np.where(padding, lowest, stored), plane.slope, plane.intercept)
-    return np.where(padding, values.dtype.type(AIR_HU), values)
+    return np.where(padding, values.dtype.type(AIR_HU), values), doubtful
+
+
+def _check_sign(stored: Shaped[np.ndarray, "..."], plane: Plane) -> None:
+    """Refuse values with a sign under a header that says that there is none."""
+    if stored.dtype != np.uint16 or not stored.size or stored.max() < _SIGN_BIT:
+        return
+    high = stored[stored >= _SIGN_BIT]
+    wrapped = high.astype(np.int32) - (1 << 16)
+    as_signed = wrapped * plane.slope + plane.intercept
+    likely = int(((as_signed > -4100) & (as_signed < 4100)).sum())
+    if likely > max(_FEW_VOXELS * stored.size, 1):
+        raise VoxelError(
+            f"says that its values have no sign (PixelRepresentation 0), but {likely} of "
+            f"{stored.size} are {_SIGN_BIT} or more, which no CT holds, and plausible with "
+            f"one: correct PixelRepresentation, or {AGAIN}"
+        )
 
 
 def _stored(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
     header, decoder = plane.header, _decoder(plane.header)
     bits_allocated, bits_stored, signed = (whole(header, name) for name in _BITS)
-    if (
-        not bits_allocated
-        or not bits_stored
-        or signed not in (0, 1)
-        or header.pixels_at is None
-    ):
+    stated = dict(zip(_BITS, (bits_allocated, bits_stored, signed), strict=True))
+    missing = [name for name, number in stated.items() if number is None]
+    if missing or not bits_allocated or not bits_stored or signed not in (0, 1):
+        raise VoxelError(
+            f"has no valid {' and no '.join(missing) or 'BitsStored'}, which says how its "
+            f"values are kept: {AGAIN}"
+        )
+    if header.pixels_at is None:
         raise EOFError
     options: dict[str, Any] = {
         "rows": plane.rows,
@@ -274,7 +318,16 @@ def _stored(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
     check(plane, stream, frame_bytes)
     plugin = _PREFERRED.get(header.syntax, "")
     options["decoding_plugin"] = plugin if plugin in decoder.available_plugins else ""
-    return decoder.as_array(stream, index=plane.frame, raw=True, **options)[0]
+    try:
+        decoded_frame = decoder.as_array(stream, index=plane.frame, raw=True, **options)[0]
+    except (RuntimeError, ValueError):
+        if header.syntax == JPEGExtended12Bit and bits_stored > 8:
+            raise ReadError(
+                "is lossy JPEG of 12 bits, which no installed package decodes: install "
+                "pylibjpeg-libjpeg, or export the series uncompressed"
+            ) from None
+        raise
+    return decoded_frame
 
 
 def _check_native(plane: Plane, stream: Stream, frame_bytes: int) -> None:
@@ -299,9 +352,25 @@ def _check_compressed(plane: Plane, stream: Stream, frame_bytes: int) -> None:
     check_inflation(frame_bytes, len(frame))
     if not is_whole(frame, plane.header.syntax):
         raise EOFError
+    if plane.header.syntax in _JPEG_2000:
+        _check_stream_sign(frame, plane.header)
     size = stated_size(frame, plane.header.syntax)
     if size is not None and size != (plane.rows, plane.columns):
         raise VoxelError(
             f"holds a compressed frame of {size[0]} × {size[1]} pixels, its header announces "
             f"{plane.rows} × {plane.columns}: fetch it again from its source"
+        )
+
+
+def _check_stream_sign(frame: bytes, header: Header) -> None:
+    """Refuse a JPEG 2000 stream whose own sign is another than its header's."""
+    begin = frame.find(b"\xff\x4f\xff\x51")
+    if begin < 0 or len(frame) < begin + 43:
+        raise EOFError
+    signed = frame[begin + 42] >> 7
+    stated = whole(header, "PixelRepresentation")
+    if signed and stated == 0:
+        raise VoxelError(
+            f"holds a JPEG 2000 stream with a sign, its header says PixelRepresentation 0: "
+            f"correct the header, or {AGAIN}"
         )

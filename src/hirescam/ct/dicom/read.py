@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from hirescam.ct.dicom.geometry import (
     AGAIN,
     Plane,
@@ -14,11 +16,22 @@ from hirescam.ct.dicom.geometry import (
     resampled,
     stacked,
 )
-from hirescam.ct.dicom.headers import Scan, scan_headers, silence_pydicom
-from hirescam.ct.dicom.pixels import check_decoders, check_padding, decoded
+from hirescam.ct.dicom.headers import (
+    Header,
+    Scan,
+    numbers,
+    scan_headers,
+    silence_pydicom,
+    whole,
+)
+from hirescam.ct.dicom.passes import one_pass
+from hirescam.ct.dicom.pixels import check_decoders, decoded
 from hirescam.ct.dicom.selection import (
+    DERIVED,
     LOCALIZER,
+    NO_CT,
     Choice,
+    Group,
     Series,
     choose,
     grouped,
@@ -35,10 +48,16 @@ from hirescam.errors import GeometryError, ReadError, VoxelError
 
 def check_files(scan: Scan, repairs: Repairs) -> None:
     """Blank files may be slices that were lost; files of other kinds are passed over."""
+    if not scan.headers and scan.broken:
+        raise scan.broken[0]
     if not scan.headers:
         raise ReadError(
             f"holds {scan.strangers + scan.blank} files, none of them DICOM: give the folder "
             f"that holds the DICOM series"
+        )
+    if scan.kinds:
+        repairs.made.append(
+            f"{scan.strangers} files that are no DICOM were passed over: {scan.kinds}"
         )
     if scan.blank:
         repairs.make(
@@ -50,14 +69,28 @@ def check_files(scan: Scan, repairs: Repairs) -> None:
         )
 
 
+def check_broken(scan: Scan, choice: Choice, repairs: Repairs) -> None:
+    """Refuse files that could not be read and may be slices of the scan."""
+    if scan.broken:
+        repairs.make(
+            f"{len(scan.broken)} DICOM files that cannot be read were passed over",
+            instead_of=ReadError(
+                f"{scan.broken[0]}: {len(scan.broken)} such DICOM files may be slices, move "
+                f"them out of the folder"
+            ),
+        )
+
+
 def check_left_out(choice: Choice, repairs: Repairs) -> None:
     """Files of the chosen series that are no slices of it may have been; localizers are not."""
     chosen = the_scan(choice)
     left_out = sum(
         group.slices
         for group, _ in choice.reasons
-        if group is not chosen and group.uid == chosen.uid and group.kind != LOCALIZER
+        if group is not chosen and group.uid == chosen.uid and _may_be_slices(group, chosen)
     )
+    if chosen.kind == DERIVED:
+        repairs.made.append("its series is marked as DERIVED, and there is no original one")
     if left_out:
         total = left_out + chosen.slices
         repairs.make(
@@ -67,6 +100,40 @@ def check_left_out(choice: Choice, repairs: Repairs) -> None:
                 f"others: leave only the slices of one scan"
             ),
         )
+
+
+def _may_be_slices(group: Group, chosen: Group) -> bool:
+    """Whether images left out look like slices of the scan: localizers only if they fit it."""
+    if group.kind == NO_CT:
+        return any("Rows" in header.elements for header in group.headers)
+    return group.kind != LOCALIZER or _continues(group, chosen)
+
+
+def _place(header: Header) -> tuple[np.ndarray, np.ndarray] | None:
+    """Direction and position of an image, if it states both."""
+    cosines = numbers(header, 0, "ImageOrientationPatient", 6)
+    position_mm = numbers(header, 0, "ImagePositionPatient", 3)
+    return None if cosines is None or position_mm is None else (cosines, position_mm)
+
+
+def _continues(group: Group, chosen: Group) -> bool:
+    """Whether an image has the size and direction of the slices, and lies on their axis."""
+    first = chosen.headers[0]
+    wanted = _place(first)
+    if wanted is None:
+        return False
+    for header in group.headers:
+        found = _place(header)
+        size = [whole(header, name) == whole(first, name) for name in ("Rows", "Columns")]
+        if not all(size) or found is None:
+            continue
+        if not np.allclose(found[0], wanted[0], atol=1e-3):
+            continue
+        cosines = wanted[0].reshape(2, 3)
+        beside_mm = cosines @ (found[1] - wanted[1])
+        if np.abs(beside_mm).max() < 0.1:
+            return True
+    return False
 
 
 def check_inverted(planes: Sequence[Plane], repairs: Repairs) -> None:
@@ -107,6 +174,7 @@ def read_dicom(
     path: Path,
     *,
     series: str | None = None,
+    acquisition: str | None = None,
     on_bad_geometry: Literal["error", "repair"] = "error",
     assume_hu: bool = False,
 ) -> Volume:
@@ -120,15 +188,16 @@ def read_dicom(
         scan = scan_headers(sources)
         check_files(scan, repairs)
         choice = choose(grouped(scan.headers), series)
+        check_broken(scan, choice, repairs)
         check_left_out(choice, repairs)
         planes = planes_of(the_scan(choice).headers, assume_hu=assume_hu)
+        planes = one_pass(planes, acquisition)
         check_decoders(planes)
         check_inverted(planes, repairs)
         record_assumed(planes, repairs)
         stack = one_each(stacked(planes, repairs), repairs, lambda plane: decoded([plane])[0])
-        check_padding(stack.planes, repairs)
         how = regular(stack, repairs)
-        volume = resampled(decoded(stack.planes), stack, how)
+        volume = resampled(decoded(stack.planes, repairs), stack, how)
     return replace(volume, repairs=tuple(repairs.made))
 
 

@@ -91,7 +91,7 @@ def line(group: Group, reason: str, *, chosen: bool) -> Series:
 def _kind(header: Header) -> str:
     elements = header.elements
     is_ct = (
-        (elements.get("Modality") or "CT") == "CT"
+        str(elements.get("Modality") or "CT").strip().upper() == "CT"
         and str(elements.get("SOPClassUID") or "") in _CT_CLASSES
         and "Rows" in elements
     )
@@ -178,7 +178,11 @@ def _only_original(groups: Sequence[Group]) -> Choice:
     kind = ORIGINAL if any(group.kind == ORIGINAL for group in groups) else UNSTATED
     rivals = [group for group in groups if group.kind == kind]
     counts = [group.slices for group in rivals]
-    if not rivals:
+    if not rivals:  # lossy compression and enhanced exports are marked so too
+        rivals = [group for group in groups if group.kind == DERIVED]
+        if len(rivals) == 1:
+            why = {id(rivals[0]): "is derived, and the only series that could be the scan"}
+            return Choice(_reasons(groups, why), rivals[0])
         return Choice(_reasons(groups, {}), _none(groups))
     studies = len({group.study for group in rivals})
     if studies > 1 or (len(rivals) > 1 and counts[0] <= max(_FEW_SLICES, counts[1])):

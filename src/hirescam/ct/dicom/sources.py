@@ -1,6 +1,7 @@
 """Sources: the files of a folder, of the folders within it, or of a zip, opened one by one."""
 
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from hirescam.errors import ReadError
 
 MOST_FILES = 50_000  # forty scans of 1,200 slices
 _NEVER_SLICES = ("DICOMDIR", "__MACOSX")
+_NUMBERED = re.compile(r"\.[0-9]+")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1  # bit of an entry's flags
 
@@ -56,11 +58,25 @@ def _on_disk(path: Path) -> list[Source]:
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if _may_hold_slices(name))
         inside = (Path(folder, name) for name in sorted(names) if _may_hold_slices(name))
-        files += [file for file in inside if file.is_file()]
+        files += [file for file in inside if _is_slice_file(file)]
         _check_count(len(files))
     if not files:
         raise ReadError("holds no files: give the folder that holds the DICOM series")
     return [_file(file) for file in files]
+
+
+def _is_slice_file(path: Path) -> bool:
+    """Whether it is a file; a link that leads nowhere may be a slice that was not fetched."""
+    if path.is_symlink() and not path.exists():
+        if path.suffix.lower() in ("", ".dcm", ".ima", ".img") or _NUMBERED.fullmatch(
+            path.suffix
+        ):
+            raise ReadError(
+                "holds a link that leads nowhere and may be a slice: fetch what it leads to "
+                "(git annex get), or remove it"
+            )
+        return False
+    return path.is_file()
 
 
 def _file(path: Path) -> Source:

@@ -404,16 +404,51 @@ def scores_with(
     network: nn.Module,
     x: Num[Tensor, "batch ..."],
     layer: nn.Module | str | None = None,
+    *,
+    unchanged: tuple[Tensor, Float[Tensor, "batch label"]],
 ) -> Float[Tensor, "change batch target"]:
-    """Scores had that place held each of `values`, run as many at a time as memory allows."""
+    """Scores had that place held each of `values`, run as many at a time as memory allows.
+
+    `unchanged` is what the place holds and the scores of that. It runs first and last in every
+    group; where its scores come out otherwise, or the network takes no other batch size than
+    that of `x`, rows influence each other, and every value runs by itself.
+    """
     network = unwrapped(network)
     if layer is not None:
         layer = find_layer(network, x, layer)
+    value, scores = unchanged[0].detach(), unchanged[1].detach()
+    together = True
+    rows: list[Tensor] = []
     with torch.inference_mode(False), torch.no_grad(), restored_state(network):
-        rows = torch.cat(
-            [pick(_scores(torch.cat(group), network, x, layer)) for group in _groups(values)]
-        )
-    return torch.unflatten(rows, 0, (-1, len(x)))
+        for group in _groups(values):
+            found = None
+            if together and len(group) > 1:
+                found = _scores_together([value, *group, value], scores, network, x, layer)
+                together = found is not None
+            if found is None:
+                found = torch.cat([_scores(each, network, x, layer) for each in group])
+            found = found.clone()
+            for row, each in zip(torch.split(found, len(x)), group, strict=True):
+                if torch.equal(each, value):
+                    row.copy_(scores)  # to the last digit
+            rows.append(pick(found))
+    return torch.unflatten(torch.cat(rows), 0, (-1, len(x)))
+
+
+def _scores_together(
+    values: list[Tensor], known: Tensor, network: nn.Module, x: Tensor, layer: nn.Module | None
+) -> Tensor | None:
+    """Scores of all but the first and last, or None if these two do not get what is known."""
+    try:
+        found = _scores(torch.cat(values), network, x, layer)
+    except (RuntimeError, TypeError, ValueError, AssertionError, IndexError):
+        return None
+    batch = len(x)
+    if len(found) != batch * len(values):
+        return None
+    if not (_same(found[:batch], known, 1e-5) and _same(found[-batch:], known, 1e-5)):
+        return None
+    return found[batch:-batch]
 
 
 def _groups(values: Iterable[Tensor]) -> Iterator[list[Tensor]]:
@@ -431,7 +466,7 @@ def _scores(values: Tensor, network: nn.Module, x: Tensor, layer: nn.Module | No
     if layer is None:
         return network(values)
     repeated = x.repeat(len(values) // len(x), *[1] * (x.ndim - 1))
-    with eager_around(network, layer), hooked(layer, lambda *_: values):
+    with eager_around(network, layer), hooked(layer, lambda *_: values.clone()):
         return network(repeated)
 
 
@@ -484,9 +519,9 @@ def noise_like(x: Num[Tensor, "batch ..."]) -> Num[Tensor, "batch ..."]:
     return (low + noise * span).to(x.dtype)
 
 
-def _same(found: Tensor, expected: Tensor) -> bool:
+def _same(found: Tensor, expected: Tensor, least: float = 1e-4) -> bool:
     size = expected.detach().float().abs().max()
-    rounding = max(1e-4, 4 * torch.finfo(expected.dtype).eps)
+    rounding = max(least, 4 * torch.finfo(expected.dtype).eps)
     return bool((found.float() - expected.float()).abs().max() <= rounding * size + 1e-6)
 
 

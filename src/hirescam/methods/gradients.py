@@ -172,5 +172,6 @@ def completeness_gap(
     seen = capture_at(network, x, layer)
     pick = seen.pick(targets)
     start = torch.zeros_like(seen.activation) + baseline
-    (before,) = scores_with([start.detach()], pick, network, x, layer)
+    unchanged = seen.activation, seen.scores
+    (before,) = scores_with([start.detach()], pick, network, x, layer, unchanged=unchanged)
     return maps.flatten(2).sum(dim=2) - (pick(seen.scores.detach()) - before)

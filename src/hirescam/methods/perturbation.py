@@ -55,7 +55,9 @@ def occlusion(
             yield changed
 
     pick = seen.pick(targets)
-    drops = pick(seen.scores.detach()) - scores_with(hidden(), pick, network, x, layer)
+    drops = pick(seen.scores.detach()) - scores_with(
+        hidden(), pick, network, x, layer, unchanged=(value, seen.scores)
+    )
     total = drops.new_zeros(*drops.shape[1:], *space)
     times = drops.new_zeros(space)
     for block, drop in zip(blocks, drops, strict=True):
@@ -84,7 +86,9 @@ def occlude_masks(
     filled = _filled(value, fill)
     hidden = (torch.where(mask, filled, value) for mask in masks)
     pick = seen.pick(targets)
-    drops = pick(seen.scores.detach()) - scores_with(hidden, pick, network, x, layer)
+    drops = pick(seen.scores.detach()) - scores_with(
+        hidden, pick, network, x, layer, unchanged=(value, seen.scores)
+    )
     return drops.movedim(0, -1)
 
 
@@ -164,7 +168,8 @@ def scorecam(
         for channel in torch.split(kept, 1, dim=1):
             yield x.detach() * _scaled(upsampled(channel, x, network))
 
-    scores = scores_with(let_through(), seen.pick(targets), network, x)
+    pick = seen.pick(targets)
+    scores = scores_with(let_through(), pick, network, x, unchanged=(x, seen.scores))
     return einsum(scores.softmax(dim=0), kept, "c b t, b c ... -> b t ...")
 
 
@@ -192,7 +197,9 @@ def ablationcam(
             yield activation.masked_fill(off, 0)
 
     pick = seen.pick(targets)
-    falls = pick(seen.scores.detach()) - scores_with(without(), pick, network, x, seen.layer)
+    falls = pick(seen.scores.detach()) - scores_with(
+        without(), pick, network, x, seen.layer, unchanged=(activation, seen.scores)
+    )
     kept = _picked(activation, strongest)
     return einsum(falls, kept, "c b t, b c ... -> b t ...")
 

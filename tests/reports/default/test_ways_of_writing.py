@@ -70,6 +70,13 @@ def test_a_word_that_only_looks_misspelt_is_read_as_it_is(profile, word):
     assert profile.reader.words(f"The {word} one.").texts[1] == word
 
 
+@pytest.mark.parametrize("value", ["Normal.", "Unremarkable.", "Within normal limits."])
+@pytest.mark.parametrize("key", ["LYMPH NODES", "Lymphadenopathy", "Devices", "Lungs", "Heart"])
+def test_a_heading_whose_value_is_normal_states_nothing_present(profile, key, value):
+    found = profile.label("x", f"{key}: {value}")
+    assert not [f for f in found if f.status != "absent"]
+
+
 FORMS = [
     "[ ] nodule (-) | x |\n",
     "☐ mass: none ",

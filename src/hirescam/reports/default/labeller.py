@@ -66,6 +66,9 @@ _ODD_SIGN = re.compile(r"[a-z)][?+\\^$]|\w\*\w")
 _LONGEST_TOPIC, _LONGEST_KEY = 40, 5
 _BULLET = re.compile(r"\n[ \t]*(?:[-*•>]|\d{1,2}[.)])")
 _SIDES, _LUNGS = word_set("right left"), word_set("lung lungs lobe lobes hemithorax zone")
+_NORMAL = word_set(
+    "normal unremarkable clear patent intact fine ok okay negative within limits"
+)
 _DENYING = word_set("no not none without nil negative absent nothing")
 LARGE_MM = 10.0
 _LONGEST_REMEMBERED = 300  # characters: bounds the memory for any reports
@@ -416,6 +419,10 @@ class DefaultProfile:
                 reading = self._read(plain[start:end], section.lies_in, topic)
                 if section.heading >= 0 and not plain[section.start : start].strip():
                     whole = self.reader.read(plain[section.heading : end], section.lies_in)
+                    if not _NORMAL.isdisjoint(split_words(plain[start:end]).texts):
+                        whole = whole._replace(  # "Lymph nodes: normal" states no node
+                            stated=tuple(s for s in whole.stated if s.status is Status.ABSENT)
+                        )
                     if not reading.stated and whole.stated:  # "Heart: enlarged"
                         reading, start = whole, section.heading
                 told = last.followed_by(reading, start)

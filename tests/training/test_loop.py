@@ -57,7 +57,7 @@ def test_a_run_that_is_told_to_stop_keeps_its_last_step_and_goes_on(table, tmp_p
         if (name, done) == (moment, 2):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(HirescamError, match=r"told to stop .* go on with --resume"):
+    with pytest.raises(HirescamError, match=r"stopped by a signal .* go on with --resume"):
         train(config, tmp_path / "stopped", on_progress=on_progress)
     state = load_state(tmp_path / "stopped" / "last.checkpoint")["progress"]
     assert state["scans"] == {"scans of this epoch": 3, "epochs": 1}[moment]

@@ -69,6 +69,13 @@ class OnBadGeometry(StrEnum):
     repair = "repair"
 
 
+class NiftiForm(StrEnum):
+    """Which of both places of a NIfTI image counts."""
+
+    sform = "sform"
+    qform = "qform"
+
+
 SeriesOption = Annotated[
     str | None,
     Option(help="UID of the DICOM series to read, as `hirescam series` lists them"),
@@ -93,6 +100,13 @@ class ReadOptions:
     sandbox: Annotated[
         bool, Option("--sandbox", help="decode in a process with limits of time and memory")
     ] = False
+    acquisition: Annotated[
+        str | None,
+        Option(help="which DICOM acquisition to read where several overlap in depth"),
+    ] = None
+    prefer_form: Annotated[
+        NiftiForm | None, Option(help="which NIfTI form is right where the two differ")
+    ] = None
 
 
 def reading(read_options: ReadOptions, *, any_values: bool) -> "Reading":
@@ -104,6 +118,8 @@ def reading(read_options: ReadOptions, *, any_values: bool) -> "Reading":
         read_options.assume_hu,
         read_options.sandbox,
         any_values,
+        acquisition=read_options.acquisition,
+        prefer_form=read_options.prefer_form.value if read_options.prefer_form else None,
     )
 
 

@@ -37,11 +37,15 @@ class Reading:
     assume_hu: bool = False
     sandbox: bool = False
     any_values: bool = False
+    acquisition: str | None = None
+    prefer_form: Literal["sform", "qform"] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the voxels that come of a scan."""
-        return {name: it for name, it in vars(self).items() if name != "sandbox"}
+        return {
+            name: it for name, it in vars(self).items() if name != "sandbox" and it is not None
+        }
 
     def read(self, path: Path, series: str | None = None) -> Volume:
         """The scan at a path. Raises `ReadError` if it cannot be read without a guess."""
@@ -51,6 +55,8 @@ class Reading:
             series=series,
             on_bad_geometry=self.on_bad_geometry,
             assume_hu=self.assume_hu,
+            acquisition=self.acquisition,
+            prefer_form=self.prefer_form,
         )
         if not self.any_values:
             with as_read_error(path):

@@ -56,7 +56,7 @@ def test_lungmask_1_is_the_right_lung_and_2_the_left(tmp_path, dtype):
     np.testing.assert_array_equal(masks.codes, two_halves())
     assert masks.organs == ("right_lung", "left_lung")
     assert masks.method == "external"
-    assert all(verdict.trusted for verdict in masks.verdicts.values())
+    assert not any(verdict.heuristic for verdict in masks.verdicts.values())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_folder_holds_one_file_per_structure(tmp_path):
 def test_what_is_absent_is_said_in_its_verdict(tmp_path):
     path = write_labels(tmp_path / "mask.nii.gz", two_halves(left=1))
     masks = import_organs(path, volume(SHAPE), "lungmask")
-    assert masks.verdicts["right_lung"].trusted
+    assert not any("imported" in reason for reason in masks.verdicts["right_lung"].reasons)
     assert masks.verdicts["left_lung"].reasons == ("the imported masks hold nothing of it",)
 
 

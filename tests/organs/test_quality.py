@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hirescam.organs.masks import ORGANS
-from hirescam.organs.quality import Measures, measure, verdicts
+from hirescam.ct.volume import Volume
+from hirescam.organs.masks import ORGANS, OrganMasks
+from hirescam.organs.quality import Measures, judged_on_scan, measure, verdicts
+from hirescam.organs.segment import segment_organs
+from hirescam.simulation.chest import simulate
 
 GOOD = Measures(
     size_ml={"right_lung": 2500.0, "left_lung": 2200.0, "mediastinum": 1200.0},
@@ -79,3 +82,61 @@ def test_a_mediastinum_that_reaches_far_aside_is_measured_so():
     seen = np.ones(codes.shape, bool)
     measures = measure(np.zeros(codes.shape, np.int16), codes, seen, seen, 40.0, GOOD.size_ml)
     assert measures.aside == pytest.approx(0.1)
+
+
+@pytest.fixture(scope="module")
+def healthy():
+    return simulate(6, findings=[], spacing_mm=(4.0, 3.0, 3.0))
+
+
+def with_fluid(chest, lung):
+    """The lowest quarter of one lung holds fluid."""
+    voxels, inside = chest.volume.voxels.copy(), chest.organs[lung]
+    below = np.arange(len(voxels)) >= np.quantile(np.nonzero(inside)[0], 0.75)
+    voxels[inside & below[:, None, None]] = 15
+    return Volume(voxels, chest.volume.affine)
+
+
+def with_pneumothorax(chest, lung):
+    """The front third of one lung is free air."""
+    voxels, inside = chest.volume.voxels.copy(), chest.organs[lung]
+    front = np.arange(voxels.shape[1]) <= np.quantile(np.nonzero(inside)[1], 1 / 3)
+    voxels[inside & front[:, None]] = -1000
+    return Volume(voxels, chest.volume.affine)
+
+
+def test_a_healthy_simulated_chest_is_trusted_still(healthy):
+    assert all(verdict.trusted for verdict in segment_organs(healthy.volume).verdicts.values())
+
+
+@pytest.mark.parametrize("lung", ORGANS[:2])
+@pytest.mark.parametrize("change", [with_fluid, with_pneumothorax])
+def test_a_lung_that_lost_its_lower_or_front_part_is_not_trusted(healthy, change, lung):
+    judged = segment_organs(change(healthy, lung)).verdicts
+    assert not judged[lung].trusted
+    assert not judged["mediastinum"].trusted
+
+
+def test_values_of_half_the_scale_are_not_trusted(healthy):
+    half = Volume((healthy.volume.voxels // 2).astype(np.int16), healthy.volume.affine)
+    assert not any(verdict.trusted for verdict in segment_organs(half).verdicts.values())
+
+
+@pytest.fixture(scope="module")
+def outside(healthy):
+    return OrganMasks(segment_organs(healthy.volume).codes, healthy.volume.affine, "external")
+
+
+def test_masks_of_another_program_that_fit_are_trusted(healthy, outside):
+    judged = judged_on_scan(healthy.volume, outside).verdicts
+    assert all(verdict.trusted for verdict in judged.values())
+
+
+def test_swapped_moved_or_too_large_masks_of_another_program_are_not(healthy, outside):
+    swapped = np.array([0, 2, 1, 3], np.uint8)[outside.codes]
+    moved = np.roll(outside.codes, 40, axis=2)
+    filled = np.where(outside.codes == 0, 3, outside.codes).astype(np.uint8)
+    for codes, organs in ((swapped, ORGANS[:2]), (moved, ORGANS[:2]), (filled, ORGANS[2:])):
+        wrong = OrganMasks(codes, outside.affine, "external")
+        judged = judged_on_scan(healthy.volume, wrong).verdicts
+        assert not any(judged[organ].trusted for organ in organs)

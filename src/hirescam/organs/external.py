@@ -20,6 +20,7 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import GeometryError, ReadError
 from hirescam.organs.label_image import LabelImage, read_label_nifti, read_label_seg
 from hirescam.organs.masks import OrganMasks, Verdict
+from hirescam.organs.quality import judged_on_scan
 from hirescam.parsing import parse_json, parse_toml
 
 # --- which structures of another program make up each organ ---
@@ -125,7 +126,7 @@ def import_organs(
             found = _on_grid_of(volume, image, code_of)
             codes = np.maximum(codes, found)
     present = np.bincount(codes.ravel(), minlength=len(table.organs) + 1)[1:] > 0
-    return OrganMasks(
+    masks = OrganMasks(
         codes,
         volume.affine,
         method="external",
@@ -135,6 +136,7 @@ def import_organs(
             for organ, there in zip(table.organs, present, strict=True)
         },
     )
+    return judged_on_scan(volume, masks)
 
 
 def _images(

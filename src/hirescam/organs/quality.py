@@ -1,14 +1,24 @@
 """Quality: measures of each organ's mask against anatomy, and what they say against it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import fill_voids
 import numpy as np
 from scipy import ndimage
 
-from hirescam.organs.masks import ORGANS, Verdict
-from hirescam.organs.work_grid import BONE_HU, STEP_MM, Codes, Field, Mask
+from hirescam.ct.volume import Volume
+from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
+from hirescam.organs.work_grid import (
+    BONE_HU,
+    LEFT,
+    RIGHT,
+    STEP_MM,
+    VOXEL_ML,
+    Codes,
+    Field,
+    Mask,
+)
 
 DENSE_HU = -300
 
@@ -27,6 +37,10 @@ BONY = 0.01  # least share of bone in the body around
 AERATED_HU = -500
 PRONE_HU = 20.0  # denser in front than behind; of those who lie supine at most half of that
 ASIDE_MM = 90.0  # of the midplane: a large heart reaches there
+DARKEST_HU = (-1500.0, -820.0)  # of the air in a chest
+FLOORS_MM = 30.0  # one lung may end above the other
+LEFT_OUT_ML = 60.0  # of air beside the lungs
+AIRY = 0.25  # share of a mediastinum that may be air
 ASIDE = 0.03  # share of a mediastinum that may lie further out
 
 
@@ -76,6 +90,86 @@ def measure(
         bone=_share(hu > BONE_HU, level_with_organs),
         sag_hu=_sag_hu(hu, [masks[organ] for organ in OTHER]),
     )
+
+
+def more_doubts(
+    hu: Field, codes: Codes, air: Mask, tubes: Mask, free_hu: float
+) -> dict[str, tuple[str, ...]]:
+    """What the finished masks leave out, and values that are no Hounsfield units."""
+    doubts: dict[str, list[str]] = {organ: [] for organ in ORGANS}
+    lungs = {organ: codes == code for organ, code in zip(OTHER, (RIGHT, LEFT), strict=True)}
+    either = lungs["right_lung"] | lungs["left_lung"]
+    if not either.any():
+        return dict.fromkeys(ORGANS, ())
+    darkest = float(np.quantile(hu[either | tubes], 0.001))
+    if not DARKEST_HU[0] < darkest < DARKEST_HU[1]:
+        for reasons in doubts.values():
+            reasons.append(
+                f"its air measures {darkest:.0f} HU, expected near -1000: not Hounsfield units"
+            )
+    ends = {
+        organ: float(np.quantile(np.nonzero(lung)[0], 0.98)) * STEP_MM
+        for organ, lung in lungs.items()
+        if lung.any()
+    }
+    if len(ends) == 2:
+        higher, lower = sorted(ends, key=lambda organ: ends[organ])
+        apart_mm = ends[lower] - ends[higher]
+        if apart_mm > FLOORS_MM:
+            reason = (
+                f"the {higher.replace('_', ' ')} ends {apart_mm:.0f} mm above the other: fluid "
+                "or consolidation below it may be missing"
+            )
+            doubts[higher].append(reason)
+            doubts["mediastinum"].append(reason)
+    above = np.arange(len(codes))[:, None, None] <= np.quantile(np.nonzero(either)[0], 0.9)
+    near = ndimage.binary_dilation(either, iterations=3)
+    left_out = air & ~either & ~tubes & above & (codes == 0)
+    pieces, count = ndimage.label(left_out)
+    touching = np.bincount(pieces[near & left_out], minlength=count + 1) > 0
+    touching[0] = False
+    left_out_ml = float(touching[pieces].sum()) * VOXEL_ML
+    if left_out_ml > LEFT_OUT_ML:
+        for reasons in doubts.values():
+            reasons.append(
+                f"{left_out_ml:.0f} mL of air beside the lungs is in none of them: "
+                "pneumothorax, or lung that was lost"
+            )
+    return {organ: tuple(reasons) for organ, reasons in doubts.items()}
+
+
+def judged_on_scan(volume: Volume, masks: OrganMasks) -> OrganMasks:
+    """Masks whose verdicts also say what sizes, density and sides tell against them."""
+    voxels = volume.voxels
+    volumes_ml = masks.volumes_ml
+    verdicts = dict(masks.verdicts)
+    across: dict[str, float] = {}
+    for organ in masks.organs:
+        verdict = verdicts.get(organ, Verdict())
+        if organ not in SIZE_ML or verdict.heuristic or not volumes_ml[organ]:
+            continue
+        mask, reasons = masks.mask(organ), list(verdict.reasons)
+        least, most = SIZE_ML[organ]
+        if not least <= volumes_ml[organ] <= most:
+            reasons.append(f"{volumes_ml[organ]:.0f} mL, expected {least:.0f} to {most:.0f} mL")
+        if organ in OTHER:
+            dense = float((voxels[mask] > DENSE_HU).mean())
+            if dense > DENSE:
+                reasons.append(f"{dense:.0%} of it is dense: diseased, or not lung")
+            middle = np.array([float(axis.mean()) for axis in np.nonzero(mask)])
+            across[organ] = float(volume.affine[0, :3] @ middle)
+        else:
+            airy = float((voxels[mask] < AERATED_HU).mean())
+            if airy > AIRY:
+                reasons.append(f"{airy:.0%} of it is air: it holds lung")
+        verdicts[organ] = Verdict(tuple(reasons), heuristic=verdict.heuristic)
+    if len(across) == 2 and across["right_lung"] < across["left_lung"]:
+        for organ in across:
+            reason = "it lies on the other side than its name says"
+            verdicts[organ] = replace(
+                verdicts[organ], reasons=(*verdicts[organ].reasons, reason)
+            )
+    return replace(masks, verdicts=verdicts)
 
 
 def verdicts(measures: Measures) -> dict[str, Verdict]:

@@ -32,7 +32,7 @@ from hirescam.organs.masks import (
 from hirescam.organs.mediastinum import mediastinum
 from hirescam.organs.morphology import REACH, closed
 from hirescam.organs.published import published, published_as_printed
-from hirescam.organs.quality import measure, verdicts
+from hirescam.organs.quality import judged_on_scan, measure, more_doubts, verdicts
 from hirescam.organs.sides import give_to_nearer_lung, midplane, sides
 from hirescam.organs.work_grid import Mask, WorkGrid, drawn_on_scan, work_grid
 
@@ -71,6 +71,13 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
         method="robust",
     )
     judged = verdicts(measure(hu, codes, trunk, grid.seen, middle, found.volumes_ml))
+    doubts = more_doubts(hu, codes, air, tubes, free_hu)
+    judged = {
+        organ: verdict
+        if verdict.heuristic
+        else replace(verdict, reasons=(*verdict.reasons, *doubts[organ]))
+        for organ, verdict in judged.items()
+    }
     usual = _usual_boxes(trunk, middle if lungs.any() else None)
     return replace(
         found,
@@ -127,4 +134,5 @@ def segment_organs(
     """
     if method not in METHODS:
         raise TargetError(f"no method is called {method!r}: choose one of {', '.join(METHODS)}")
-    return METHODS[method](volume, observe=observe)
+    masks = METHODS[method](volume, observe=observe)
+    return masks if method == "robust" else judged_on_scan(volume, masks)

@@ -81,7 +81,7 @@ def _parts(path: Path) -> Iterator[Path]:
 
 MADE_BY = 1
 """Raised whenever the same scan and preparation come to give other voxels."""
-SEGMENTED_BY = 2
+SEGMENTED_BY = 3
 """Raised whenever the same scan comes to give other organs."""
 LESIONS_BY = 1
 """Raised whenever the same masks come to give other lesion cells."""

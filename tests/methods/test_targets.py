@@ -1,11 +1,13 @@
 """Which scores are explained, said in every way a caller may say it."""
 
+import numpy as np
 import pytest
 import torch
 
 from hirescam.errors import TargetError
 from hirescam.methods import gradcam, hirescam
 from hirescam.methods._engine import capture
+from hirescam.methods.targets import picker
 from make_networks import affine_head_2d, built
 
 
@@ -100,3 +102,13 @@ def test_labels_of_another_network_are_refused(case):
     network.labels = ["mass"]
     with pytest.raises(TargetError, match="1 labels name the 3 scores"):
         hirescam(network, x, layer=layer, targets="mass")
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array], ids=["tensor", "array"])
+def test_a_flat_array_names_one_target_per_image_and_a_list_targets_of_every_image(kind):
+    scores = torch.arange(6.0).reshape(2, 3)
+    assert picker(kind([2, 0]), scores)(scores).tolist() == [[2.0], [3.0]]
+    assert picker([2, 0], scores)(scores).tolist() == [[2.0, 0.0], [5.0, 3.0]]
+    assert picker(kind([[2, 0], [1, 1]]), scores)(scores).tolist() == [[2.0, 0.0], [4.0, 4.0]]
+    with pytest.raises(TargetError, match=r"one target per image.*targets=\[1, 2, 0\]"):
+        picker(kind([1, 2, 0]), scores)

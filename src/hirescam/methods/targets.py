@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Literal, TypeGuard
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -17,12 +18,14 @@ Targets = (
     | Sequence[int | str]
     | Sequence[Sequence[int | str]]
     | Tensor
+    | np.ndarray
     | Callable[[Tensor], Tensor]
 )
 """Which scores to explain.
 
 Every one ("all"), the highest of each image ("predicted"), an index or a label's name, a list
-of these for all images, one such list per image, or any function from scores (batch, label) to
+of these for all images, one such list per image, a 1-D integer tensor or array with one target
+per image, as in captum, or any function from scores (batch, label) to
 the scores to explain, (batch,) or (batch, target).
 """
 
@@ -62,8 +65,8 @@ def _indices(
         raise TargetError(f"{len(labels)} labels name the {count} scores of this network")
     if isinstance(targets, str) and targets == "predicted":
         return scores.detach().argmax(dim=1, keepdim=True)
-    if isinstance(targets, Tensor):
-        targets = targets.tolist()
+    if isinstance(targets, Tensor | np.ndarray):
+        targets = _of_array(targets, batch)
     listed = list(targets) if _is_list(targets) else [targets]
     per_image = [list(row) for row in listed if _is_list(row)] or [listed] * batch
     widths = {len(row) for row in per_image}
@@ -80,6 +83,19 @@ def _indices(
         )
     chosen = [[_index(target, count, labels) for target in row] for row in per_image]
     return torch.tensor(chosen, device=scores.device)
+
+
+def _of_array(targets: Tensor | np.ndarray, batch: int) -> object:
+    """A 1-D array names one target per image, as in captum; others mean what lists do."""
+    if targets.ndim != 1:
+        return targets.tolist()
+    if len(targets) != batch:
+        raise TargetError(
+            f"{len(targets)} targets came with a batch of {batch}: a 1-D array names "
+            f"one target per image; for the same targets of every image give a list, "
+            f"targets={targets.tolist()}"
+        )
+    return [[target] for target in targets.tolist()]
 
 
 def _is_list(value: object) -> TypeGuard[Iterable[object]]:

@@ -115,3 +115,16 @@ def test_links_on_a_page_lead_to_files(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
     gone = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not gone
+
+
+def test_every_file_of_the_drawn_tree_is_there():
+    page = (REPO / "docs/why/architecture.md").read_text().partition("## 3 ")[0]
+    (tree,) = re.findall(r"^```\n(src/hirescam/.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    inside = tree.partition("web/src/")[0]
+    found = {path.name for path in (REPO / "src/hirescam").rglob("*.py")}
+    named = set(re.findall(r"(\w+\.py)\b", inside))
+    assert named <= found, named - found
+    for folder in re.findall(r"^  (\w+)/ ", inside, re.MULTILINE):
+        assert (REPO / "src/hirescam" / folder).is_dir()
+    drawn = set(re.findall(r"^  (\w+)/ ", inside, re.MULTILINE))
+    assert drawn == {p.parent.name for p in (REPO / "src/hirescam").glob("*/__init__.py")}

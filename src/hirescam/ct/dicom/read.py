@@ -205,4 +205,11 @@ def list_series(path: str | Path) -> list[Series]:
     """What a folder, zip or file holds, the scan first, and why each series is or is not it."""
     path = Path(path).absolute()
     with as_read_error(path), silence_pydicom(), opened(path) as sources:
-        return listed(choose(grouped(scan_headers(sources).headers)))
+        scan = scan_headers(sources)
+        if not scan.headers and scan.broken:
+            raise scan.broken[0]
+        found = listed(choose(grouped(scan.headers)))
+        if scan.broken:
+            reason = "files begin as DICOM does and cannot be read"
+            found.append(Series("", "BROKEN", len(scan.broken), None, None, False, reason))
+        return found

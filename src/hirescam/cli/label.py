@@ -61,7 +61,10 @@ def label(
     ] = "long",
     published_only: Annotated[
         bool,
-        Option(help="long format: only the published abnormalities, no finer ones of ours"),
+        Option(
+            "--published-only",
+            help="long format: only the published abnormalities, no finer ones of ours",
+        ),
     ] = False,
     uncertain: Annotated[
         Uncertain, Option(help="how uncertain counts, except in the long format")

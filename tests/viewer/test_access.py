@@ -138,7 +138,9 @@ def test_findings_are_a_list_of_which_one_is_selected(shown):
         options = [node for node in named if re.search(r" \d+\.\d%$", node.name)]  # no filter
         assert len(options) == len(shown.findings)
         (selected,) = (node for node in options if node.has.get("selected"))
-        name = f"{label.replace('_', ' ')}( the report says [a-z]+)? {percent(finding)}"
+        name = (
+            f"{label.replace('_', ' ')}( the report (says|agrees:) [a-z]+)? {percent(finding)}"
+        )
         assert re.fullmatch(name, selected.name)
 
 

@@ -278,7 +278,7 @@ def test_two_scans_of_a_patient_stand_side_by_side(browser, tmp_path):
     case = found_case()
     scan = volume(origin=(30.0, 20.0, 10.0), spacing=(8.0, 6.0, 6.0), seed=5)
     made_by = dataclasses.replace(case.provenance, scan_sha256="ef" * 32)
-    other = dataclasses.replace(case, scan=scan, placed=scan, provenance=made_by)
+    other = dataclasses.replace(case, scan=scan, input_volume=scan, provenance=made_by)
     write_summary(other, tmp_path / "two" / "a")
     with viewing(tmp_path / "one", "--beside", str(tmp_path / "two")) as address:
         shown = Shown(browser, f"{address}#beside=model")

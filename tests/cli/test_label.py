@@ -53,8 +53,8 @@ def test_labelling_says_what_it_wrote_and_what_it_could_not(run):
 def test_labels_have_a_row_for_each_finding_with_its_words(run, tmp_path):
     run("label", "reports.csv", *SARLE, "--out", "out/long.csv")
     rows = (tmp_path / "out/long.csv").read_text().splitlines()
-    assert rows[0] == "report,abnormality,location,status,start,end,text"
-    assert rows[1] == "a,nodule,right_upper,present,0,6,Nodule"
+    assert rows[0] == "report,abnormality,location,status,start,end,text,set"
+    assert rows[1] == "a,nodule,right_upper,present,0,6,Nodule,published"
 
 
 def test_no_words_of_a_report_reach_the_output_but_the_evidence(run, tmp_path):

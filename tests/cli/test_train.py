@@ -29,7 +29,7 @@ def test_train_names_the_model_and_a_second_call_goes_on_with_it(folder):
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert (folder / printed["model"]).is_file()
-    assert printed["notes"][-1].startswith("Epoch 1: validation loss")
+    assert printed["notes"][-1].startswith("Epoch 1: loss ")
     assert done.stderr == ""
     arguments = ("recipe.json", "--out", "run", "--resume", "--set", "epochs=2")
     assert hirescam(*arguments, folder=folder).returncode == 0

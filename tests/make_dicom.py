@@ -36,7 +36,7 @@ def write_series(
     }
     files = []
     for index, plane in enumerate(scan.voxels):
-        header = _header(np.rint((plane - intercept) / slope).astype(np.uint16))
+        header = _header(_stored(plane, slope, intercept))
         header.update(common)
         header.ImagePositionPatient = list(lps[:3] @ [index, 0, 0, 1])
         header.InstanceNumber = (7 * index) % 10  # and so is what is read from it
@@ -46,13 +46,18 @@ def write_series(
     return files
 
 
+def _stored(plane, slope, intercept):
+    """Sixteen bits a value; below zero they wrap, as a header that says signed reads them."""
+    return np.rint((plane.astype(float) - intercept) / slope).astype(np.uint16)
+
+
 def write_enhanced(path, scan, *, change=lambda header: None, rescale=None):
     """Write all slices as frames of one file, the last first; `rescale` of each frame."""
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.affine
     slice_mm, row_mm, column_mm = scan.spacing_mm
     rescale = rescale or [(1, -1024)] * len(scan.voxels)
     frames = [
-        np.rint((plane.astype(float) - intercept) / slope).astype(np.uint16)
+        _stored(plane, slope, intercept)
         for plane, (slope, intercept) in zip(scan.voxels, rescale, strict=True)
     ]
     header = _header(frames[0])

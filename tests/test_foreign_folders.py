@@ -78,6 +78,7 @@ COMMANDS = [
     "label-audit labels.csv labels.csv --differences HOME/labels.csv",
     "regions recipe.json --out HOME",
     "simulate --n 1 --out HOME",
+    "listen --model my.model --from B --send-to A@localhost:1 --queue HOME",
     "prepare manifest.csv --model my.model --out HOME",
     "prepare manifest.csv --model my.model --overwrite --out HOME",
     "train recipe.json --out HOME",

@@ -198,7 +198,7 @@ def folder_kind(folder: Path) -> str | None:
 def claim_folder(folder: Path, kind: str, *, older: Iterable[str] = ()) -> bool:
     """Make `folder` ours, for results of `kind` that are added one by one.
 
-    True if it was ours before: it has our mark, or holds all the files named by `older`, as
+    True if it was ours before: it has our mark, or holds all that `older` names, as
     versions without a mark wrote them. A new or empty folder is made and marked. Raises
     `WriteError`, before anything is changed, if it holds something else.
     """
@@ -208,10 +208,10 @@ def claim_folder(folder: Path, kind: str, *, older: Iterable[str] = ()) -> bool:
         return True
     if found is not None:
         raise WriteError(f"{folder} holds {_a(found)}: choose another folder")
-    if older and all((folder / name).is_file() for name in older):
+    if older and all((folder / name).exists() for name in older):
         _write_mark(folder, kind, None)
         return True
-    refuse_foreign(folder, kind)
+    _refuse_foreign(folder, kind)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write_mark(folder, kind, None)
@@ -222,7 +222,7 @@ def claim_folder(folder: Path, kind: str, *, older: Iterable[str] = ()) -> bool:
     return False
 
 
-def refuse_foreign(folder: Path, kind: str) -> None:
+def _refuse_foreign(folder: Path, kind: str) -> None:
     """Raise `WriteError` unless `folder` is missing, empty or a folder of ours."""
     if folder.exists() and not folder.is_dir():
         raise WriteError(f"{folder} is not a folder: choose another name for the {kind}")

@@ -37,6 +37,7 @@ def listen(
 
     Until Ctrl-C; what waits is done after the next start.
     """
+    from hirescam.atomic import only_writer
     from hirescam.hospital.dimse import listening, read_peer, send_file
     from hirescam.hospital.explaining import explainer
     from hirescam.hospital.queue import Queue, work
@@ -50,9 +51,12 @@ def listen(
 
     waiting = Queue(queue, most_bytes=int(most_gib * 2**30), quiet_s=quiet_s)
     explain = explainer(model or usual_model_path(), labels=label)
-    with listening(
-        waiting, title=title, port=port, host=host, senders=sender, tell=tell
-    ) as taken:
+    with (
+        only_writer(queue, "listener's queue"),
+        listening(
+            waiting, title=title, port=port, host=host, senders=sender, tell=tell
+        ) as taken,
+    ):
         print(f"{title} listens on {host}:{taken}. Ctrl-C ends it.", flush=True)
         work(
             waiting,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hirescam.atomic import atomic_write
+from hirescam.atomic import atomic_write, claim_folder
 from hirescam.errors import WriteError
 
 STATES = ("arriving", "ready", "explained", "done", "failed")
@@ -36,6 +36,7 @@ class Queue:
     ):
         self.folder, self.most_bytes, self.quiet_s = folder, most_bytes, quiet_s
         self._lock = threading.Lock()
+        claim_folder(folder, "listener's queue", older=STATES)
         for state in STATES:
             (folder / state).mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)  # what lies here names patients

@@ -1,6 +1,5 @@
 """App: what each address of the page gives."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
@@ -13,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from hirescam.errors import HirescamError
+from hirescam.parsing import parse_json
 from hirescam.summary.browser import script, style, whole_page
 from hirescam.summary.viewer_data import ORGANS_VIEW
 from hirescam.viewer.cases import Case
@@ -68,9 +68,9 @@ def build_app(
 
     async def answer(request: Request) -> Response:
         try:
-            told = json.loads(await request.body())
+            told = parse_json(await request.body())
             await run_in_threadpool(cast(Study, study).keep, told)
-        except (ValueError, RecursionError, HirescamError) as error:
+        except (ValueError, HirescamError) as error:
             raise HTTPException(400, f"The answer was refused: {error}") from error
         return Response(status_code=204)
 

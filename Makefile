@@ -14,7 +14,7 @@ BENCHMARKS := $(filter-out %/measure.py, $(wildcard benchmarks/*.py))
 help:  ## say what the verbs do
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 14
 
-demo: .venv/.installed  ## simulate chests, train a small network, explain held-out scans
+demo: .venv/.installed  ## explain simulated chests that no model was trained on
 	$(BIN)/hirescam demo
 
 test: .venv/.installed-dev  ## run the tests

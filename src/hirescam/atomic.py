@@ -249,7 +249,7 @@ def atomic_folder(out: Path, kind: str, *, overwrite: bool = False) -> Iterator[
     """
     out = out.absolute()
     _recover(out)
-    _refuse_to_replace(out, kind, overwrite)
+    refuse_to_replace(out, kind, overwrite=overwrite)
     missing = [parent for parent in out.parents if not parent.exists()]
     part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
@@ -324,7 +324,8 @@ def remove_abandoned(folder: Path) -> None:
                 path.unlink()
 
 
-def _refuse_to_replace(out: Path, kind: str, overwrite: bool) -> None:
+def refuse_to_replace(out: Path, kind: str, *, overwrite: bool) -> None:
+    """Raise `WriteError` unless `atomic_folder` may put a folder of this kind at `out`."""
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise WriteError(f"{out} is not a folder: choose another name for the {kind}")
     if not out.exists() or not any(out.iterdir()):

@@ -183,5 +183,32 @@ def test_info_names_versions(home):
 def test_info_names_each_package_of_each_extra_for_users():
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    for extra in extras.keys() - {"dev", "docs", "all"}:
+    for extra in extras.keys() - {"dev", "docs", "all", "viewer"}:
         assert set(PACKAGES[extra]) == {Requirement(each).name for each in extras[extra]}
+
+
+def test_alone_it_shows_where_to_begin(home):
+    done = hirescam(folder=home)
+    assert done.returncode == 0
+    for command in ("hirescam demo", "hirescam explain", "hirescam view"):
+        assert command in done.stdout
+    assert (
+        hirescam("explain", "-h", folder=home).stdout
+        == hirescam("explain", "--help", folder=home).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--label", "lung_cist"), "lung_cyst"),
+        (("--organs", "missing.nii.gz"), "no such file of masks"),
+        (("-o", "taken"), "choose another folder"),
+    ],
+)
+def test_what_can_be_refused_at_once_is_refused_before_the_scan_is_read(home, wrong, said):
+    (home / "taken").mkdir(exist_ok=True)
+    (home / "taken" / "notes.txt").write_text("mine")
+    done = hirescam("explain", "no-scan-here", "--model", "small.model", *wrong, folder=home)
+    assert done.returncode == 1
+    assert said in done.stderr, "not that the scan is missing"

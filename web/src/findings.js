@@ -1,6 +1,6 @@
 // Findings: the list of labels, with search, order and filters, and what is known of one.
 
-import { byId, make, percent, place, signed, words } from "./state.js";
+import { byId, make, percent, place, probability, signed, words } from "./state.js";
 
 const ELSEWHERE = "other";
 const LIKELY = 0.5;
@@ -136,7 +136,7 @@ function row(finding, index, { status, agrees }) {
   return make("li", {
     id: `finding-row-${index}`, role: "option", "data-label": finding.label,
     "aria-selected": false, title: words(finding.label),
-  }, make("span", {}, words(finding.label)), tick, meter, " ", make("b", {}, percent(finding.probability)));
+  }, make("span", {}, words(finding.label)), tick, meter, " ", make("b", {}, probability(finding.probability)));
 }
 
 // --- one finding in words and numbers ---------------------------------------------------------------
@@ -146,7 +146,7 @@ export function tellDetails({ summary, scene }, finding) {
   byId("details").replaceChildren(
     make("h2", {}, words(finding.label)),
     list([
-      ["probability", percent(finding.probability)],
+      ["probability", probability(finding.probability)],
       ["score", signed(finding.score)],
     ], "big"),
     make("p", { class: guarantee.holds_for_method ? "verdict" : "verdict not" },

@@ -8,7 +8,7 @@ import { PLANES, regionsOf } from "./overlay.js";
 import { createView } from "./planes.js";
 import { drawSliceChart } from "./slice_chart.js";
 import {
-  byId, choice, make, percent, place, placeAloud, placeOf, placeText, readState, signed, slider, tick,
+  byId, choice, make, place, placeAloud, placeOf, placeText, probability, readState, signed, slider, tick,
   words, writeState,
 } from "./state.js";
 import { openStudy } from "./study.js";
@@ -121,7 +121,7 @@ async function choose(label, mm = null) {
   colourBar(limit);
   moveTo(mm ?? finding.peak.patient_mm);
   document.title = [words(label), state.case, "hirescam"].filter(Boolean).join(" · ");
-  say(`${words(label)}, ${percent(finding.probability)}: ${finding.guarantee.sentence}`);
+  say(`${words(label)}, ${probability(finding.probability)}: ${finding.guarantee.sentence}`);
   page.study?.onFinding(label);
 }
 
@@ -163,7 +163,9 @@ function colourBar(limit) {
 
 function outline() {
   const allowed = page.case.scene.allowed[state.finding] ?? [];
-  const regions = regionsOf(page.case.scene.scan, page.organs, page.map, allowed, page.masks ?? []);
+  const of = page.case.scene.masks ?? [];  // each mask is of one finding, or of all
+  const masks = (page.masks ?? []).filter((_, index) => [null, undefined, state.finding].includes(of[index]?.label));
+  const regions = regionsOf(page.case.scene.scan, page.organs, page.map, allowed, masks);
   page.first.outline(state.outlines === "on" ? regions : []);
   page.second?.outline(state.outlines === "on" && !isOtherScan() ? regions : []);
 }
@@ -347,7 +349,7 @@ const pictured = () => ({
   views: views(),
   name: `${state.case || "hirescam"}-${state.finding}`.replace(/[^\w-]+/g, "_"),
   lines: [
-    `${words(state.finding)} · probability ${percent(page.case.findings.get(state.finding).probability)} · `
+    `${words(state.finding)} · probability ${probability(page.case.findings.get(state.finding).probability)} · `
       + `score ${signed(page.case.findings.get(state.finding).score)}`,
     `${methodName(page.case.method)} of ${page.case.summary.provenance.model} · ${place(placeOf(state.at))} · ${windowText()}`,
     "For research, not for diagnosis.",

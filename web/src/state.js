@@ -40,9 +40,13 @@ export function signed(value) {
   return (value < 0 ? "−" : "+") + (size.includes("e") ? Number(size) : size);
 }
 
+// Of a sigmoid, which is never certain, whatever rounding makes of it.
+export function probability(share) {
+  if (share < 0.0005) return "<0.1%";
+  return share >= 0.9995 ? ">99.9%" : percent(share);
+}
+
 export function percent(share) {
-  if (share > 0 && share < 0.0005) return "<0.1%";
-  if (share >= 0.9995 && share < 1) return ">99.9%";
   return `${(100 * share).toFixed(1)}%`;
 }
 

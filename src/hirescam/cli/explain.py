@@ -20,6 +20,7 @@ from hirescam.cli.options import (
     ReadOptions,
     SeriesOption,
     TrustOption,
+    check_masks,
     organs_of,
     reading,
     spread,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Method(StrEnum):
-    """CohortOptions maps are made."""
+    """How maps are made."""
 
     hirescam = "hirescam"
     gradcam = "gradcam"
@@ -56,7 +57,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class MapOptions:
-    """Which maps are made, and cohort_options."""
+    """Which maps are made, and how."""
 
     label: Annotated[
         list[str] | None, Option(help="write only this label (repeatable); all by default")
@@ -145,20 +146,25 @@ def explain_scan(
 ) -> Written:
     """Read, explain and write; what can be refused without a network is refused first."""
     with steps() as step:
-        step("reading the scan")
+        step("reading the model")
         import hirescam
+        from hirescam.atomic import refuse_to_replace
         from hirescam.explanation import occlude_organ
         from hirescam.explanation.input_warnings import input_warnings
         from hirescam.export.dicom.source import read_source
         from hirescam.models.files import open_model
         from hirescam.summary.report_quotes import read_report, report_words
 
+        refuse_to_replace(out, "summary", overwrite=overwrite)
+        check_masks(extra_outputs.organs)
         report = None if one.report is None else read_report(one.report)
+        opened = open_model(model, trust=trust)
+        opened.check_labels(map_options.label or ())
+        step("reading the scan")
         source = read_source(scan, series=series) if one.dicom or one.send else None
         volume = reading.read(scan, series)
-        step("reading the model")
         fast = hirescam.accelerate(
-            open_model(model, trust=trust),
+            opened,
             precision=map_options.precision.value,
             compile=map_options.compile,
             device=map_options.device,

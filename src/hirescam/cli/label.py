@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Uncertain(StrEnum):
-    """CohortOptions a table counts what a report is not sure of."""
+    """How a table counts what a report is not sure of."""
 
     present = "present"
     absent = "absent"
@@ -28,7 +28,7 @@ class Uncertain(StrEnum):
 
 
 class Unmentioned(StrEnum):
-    """CohortOptions a table counts what a report does not name."""
+    """How a table counts what a report does not name."""
 
     absent = "absent"
     blank = "blank"
@@ -135,7 +135,7 @@ def show(explanation: "ReportExplanation", profile: str, html: Path | None) -> N
 
 
 class AuditUncertain(StrEnum):
-    """CohortOptions uncertain labels count."""
+    """How uncertain labels count."""
 
     present = "present"
     absent = "absent"

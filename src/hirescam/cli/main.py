@@ -1,5 +1,6 @@
 """The `hirescam` command."""
 
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -34,11 +35,20 @@ COMMANDS = {
 }
 """Each command's function; its docstring is the help text."""
 
+START = """\
+Three things to do with hirescam:
+
+  hirescam demo                          explain simulated chests; nothing else is needed
+  hirescam explain SCAN --out explained  explain a scan: DICOM folder, NIfTI, NRRD …
+  hirescam view explained                look at it in the browser
+
+hirescam --help lists every command, hirescam COMMAND -h its options.
+Research only, no diagnosis."""
+
 app = typer.Typer(
     name="hirescam",
     help="Explain what a network sees in a CT scan, and where. Research only, no diagnosis.",
-    no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 for name, where in COMMANDS.items():
@@ -64,7 +74,14 @@ def whole(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 refused with a reason, 2 not understood."""
+    """Run one command and exit: 0 done, 1 refused with a reason, 2 not understood.
+
+    Without any command, it says where to begin.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments and "_HIRESCAM_COMPLETE" not in os.environ:
+        say(START)
+        return
     try:
         app(arguments)
     except HirescamError as error:

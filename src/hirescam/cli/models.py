@@ -13,7 +13,7 @@ from typer import Argument, Option
 import hirescam
 from hirescam.cli.options import JsonOption
 from hirescam.cli.progress import say, steps
-from hirescam.home import demo_model_path
+from hirescam.home import usual_model_path
 
 
 def audit_network(
@@ -104,10 +104,9 @@ def import_model(
 PACKAGES = {
     "core": (
         *("torch", "numpy", "scipy", "scikit-image", "nibabel", "pydicom", "SimpleITK"),
-        *("safetensors", "pyahocorasick"),
+        *("safetensors", "pyahocorasick", "starlette", "uvicorn"),
     ),
     "train": ("lightning", "scikit-learn", "blosc2", "tensorboard"),
-    "viewer": ("h11", "starlette", "uvicorn"),
     "hospital": ("dicomweb-client", "highdicom", "pynetdicom", "pyjpegls", "python-gdcm"),
     "notebook": ("ipyniivue",),
     "dicom": ("highdicom", "pyjpegls", "python-gdcm"),
@@ -118,7 +117,7 @@ PACKAGES = {
 
 
 def info(as_json: JsonOption = False) -> None:
-    """Show versions, optional packages and where the demo model lies; answers without torch."""
+    """Show versions, optional packages and which model is usual; answers without torch."""
     packages = {
         extra: {name: _version(name) for name in names} for extra, names in PACKAGES.items()
     }
@@ -127,9 +126,7 @@ def info(as_json: JsonOption = False) -> None:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "demo model": "ready"
-        if demo_model_path().is_file()
-        else "none yet: run `hirescam demo`",
+        "usual model": str(usual_model_path()),
     }
     if as_json:
         say(json.dumps({**facts, "packages": packages}, indent=2))

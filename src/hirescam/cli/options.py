@@ -123,6 +123,15 @@ def reading(read_options: ReadOptions, *, any_values: bool) -> "Reading":
     )
 
 
+def check_masks(asked: str) -> None:
+    """Raise `ReadError`, before any work, where `organs_of` would find no file of masks."""
+    if asked not in ("auto", "none") and not Path(asked).is_file():
+        raise ReadError(
+            f"{asked}: there is no such file of masks: give one that `hirescam segment` wrote, "
+            f"auto or none"
+        )
+
+
 def organs_of(volume: "Volume", asked: str) -> "OrganMasks | None":
     """Masks on the scan's grid; a file is one that `hirescam segment` wrote."""
     if asked == "none":
@@ -133,9 +142,5 @@ def organs_of(volume: "Volume", asked: str) -> "OrganMasks | None":
         return segment_organs(volume)
     from hirescam.organs.files import read_organs
 
-    if not Path(asked).is_file():
-        raise ReadError(
-            f"{asked}: there is no such file of masks: give one that `hirescam segment` wrote, "
-            f"auto or none"
-        )
+    check_masks(asked)
     return read_organs(asked)

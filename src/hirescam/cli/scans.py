@@ -125,7 +125,7 @@ def _masks_of(name: str, folder: Path) -> Path:
 
 
 class SegmentMethod(StrEnum):
-    """CohortOptions organs are found."""
+    """How organs are found."""
 
     robust = "robust"
     published = "published"

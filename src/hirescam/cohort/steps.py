@@ -15,7 +15,7 @@ from hirescam.ct.reading import read_volume
 from hirescam.ct.sandbox import read_volume_sandboxed
 from hirescam.ct.validation import as_read_error, check_hounsfield
 from hirescam.ct.volume import Volume
-from hirescam.errors import HirescamError, ModelError, TargetError
+from hirescam.errors import HirescamError, ModelError
 from hirescam.explanation import Geometry, Method, explain, occlude_organ
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model, open_model
@@ -146,12 +146,7 @@ def explaining(model: Path | str, *, trust: bool = False, **options: Any) -> Exp
     loaded = open_model(model, trust=trust)
     where = str(Path(model).absolute()) if Path(model).is_file() else str(model)
     step = Explaining(where, loaded.sha256, trust=trust, **options)
-    unknown = [label for label in step.labels or () if label not in loaded.labels]
-    if unknown:
-        raise TargetError(
-            f"{loaded.card.name} has no label {unknown[0]!r}: choose from "
-            f"{', '.join(loaded.labels)}"
-        )
+    loaded.check_labels(step.labels or ())
     return step
 
 

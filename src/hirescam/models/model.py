@@ -1,7 +1,8 @@
 """Model: a network with the labels of its scores and the preparation of its input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
 
 import hirescam
 from hirescam.ct.preparation import Preparation
+from hirescam.errors import TargetError
 from hirescam.models.architectures import Arguments
 from hirescam.models.classifier import Classifier
 
@@ -71,3 +73,14 @@ class Model:
     def preparation(self) -> Preparation:
         """How a scan becomes this network's input."""
         return self.card.preparation
+
+    def check_labels(self, labels: Iterable[str]) -> None:
+        """Raise `TargetError`, with the nearest names, for a label that the model lacks."""
+        for label in labels:
+            if label not in self.labels:
+                near = get_close_matches(label, self.labels, 3, 0.4) or self.labels[:10]
+                more = "" if len(near) < len(self.labels) else ", its only ones"
+                raise TargetError(
+                    f"{self.card.name} has no label {label!r}: choose from its "
+                    f"{len(self.labels)}, such as {', '.join(near)}{more}"
+                )

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from hirescam.atomic import atomic_folder
+from hirescam.ct.volume import write_nifti
+from hirescam.errors import WriteError
 from hirescam.explanation import Explanation, OrganOcclusion, OrganShares
 from hirescam.explanation.input_warnings import InputWarning, input_warnings
 from hirescam.export.dicom.source import SourceSeries
@@ -24,8 +27,8 @@ from hirescam.organs.masks import OrganMasks
 from hirescam.summary.colours import UNIT, Scale, shared_scale
 from hirescam.summary.findings import DISCLAIMER, Finding, findings
 from hirescam.summary.page import Pictures, data_uri
-from hirescam.summary.pictures import build_stage, montage
-from hirescam.summary.viewer_data import Words, living_page, write_living
+from hirescam.summary.pictures import build_stage, lesion_on_stage, montage
+from hirescam.summary.viewer_data import MASKS_FOLDER, Words, living_page, write_living
 
 SCHEMA_VERSION = "2.0"
 
@@ -180,6 +183,7 @@ def write_summary(
     occlusions: Sequence[OrganOcclusion] = (),
     dicom: SourceSeries | None = None,
     words: Words | None = None,
+    lesions: Mapping[str, Bool[np.ndarray, "slice row column"]] | None = None,
 ) -> Path:
     """Write report.html, summary.json, pictures/ and maps/ into the new folder `out`.
 
@@ -189,6 +193,8 @@ def write_summary(
     scale is that of all labels either way. Without `pages` there is no report.html, no picture
     and no scan for `hirescam view`: numbers and maps, for programs. `words` are a report's
     about each label, as `report_words` finds them, and are quoted in the pages.
+    `lesions`, voxels of the scan by label, are where somebody knows a finding to lie: they are
+    outlined in pictures and viewer and kept in masks/.
     `organs` of the scan add organs.nii.gz, and to each finding where its evidence lies;
     `occlusions` adds what occluding some of them did. `dicom`, the series that was explained,
     adds dicom/ with objects that name its patient; nothing else in the folder does.
@@ -199,10 +205,21 @@ def write_summary(
     rows = findings(explanation, labels)
     scale = shared_scale(explanation.raw_maps)
     shares = None if organs is None else explanation.by_organ(organs)
-    names = {row.label: _files(row, pages=pages, on_scan=on_scan) for row in rows}
+    known = _known_lesions(explanation, rows, lesions or {})
+    names = {
+        row.label: _files(row, pages=pages, on_scan=on_scan, lesion=row.label in known)
+        for row in rows
+    }
     warnings = input_warnings(explanation, organs)
     with atomic_folder(Path(out), "summary", overwrite=overwrite) as folder:
         _write_maps(explanation, rows, names, folder)
+        for label, lesion in known.items():
+            write_nifti(
+                folder / names[label]["lesion"],
+                lesion.astype(np.uint8),
+                explanation.scan.affine,
+                description="hirescam known lesion",
+            )
         told = record(
             explanation,
             rows,
@@ -215,8 +232,8 @@ def write_summary(
         )
         if pages:
             write_living(explanation, names, words, folder)
-            pictures = _write_pictures(explanation, rows, scale, names, folder)
-            text = living_page(told, explanation, rows, scale, pictures, organs, words)
+            pictures = _write_pictures(explanation, rows, scale, names, folder, known)
+            text = living_page(told, explanation, rows, scale, pictures, organs, words, known)
             (folder / "report.html").write_text(text, encoding="utf-8")
         if organs is not None:
             save_organs(organs, folder / ORGANS_FILE)
@@ -270,6 +287,7 @@ def _write_pictures(
     scale: Scale,
     names: Mapping[str, Files],
     folder: Path,
+    lesions: Mapping[str, Bool[np.ndarray, "slice row column"]],
 ) -> Pictures:
     stage = build_stage(
         explanation.input_volume, explanation.raw_maps.shape[1:], explanation.affine
@@ -277,17 +295,36 @@ def _write_pictures(
     pictures = {}
     (folder / "pictures").mkdir()
     for row in rows:
-        picture = montage(row, stage, explanation.affine, scale)
+        lesion = lesions.get(row.label)
+        if lesion is not None:
+            lesion = lesion_on_stage(lesion, explanation.scan.affine, stage)
+        picture = montage(row, stage, explanation.affine, scale, lesion)
         picture.save(folder / names[row.label]["picture"], compress_level=3)
         pictures[row.label] = data_uri(picture), picture.size
     return pictures
 
 
-def _files(row: Finding, *, pages: bool, on_scan: bool) -> Files:
+def _known_lesions(
+    explanation: Explanation,
+    rows: Sequence[Finding],
+    lesions: Mapping[str, Bool[np.ndarray, "slice row column"]],
+) -> dict[str, Bool[np.ndarray, "slice row column"]]:
+    """The lesions of the findings that are written. Raises `WriteError` for another grid."""
+    for label, mask in lesions.items():
+        if mask.shape != explanation.scan.shape:
+            raise WriteError(
+                f"the lesion of {label!r} has {mask.shape} voxels, but the scan has "
+                f"{explanation.scan.shape}: give it on the scan's grid"
+            )
+    return {row.label: lesions[row.label] for row in rows if row.label in lesions}
+
+
+def _files(row: Finding, *, pages: bool, on_scan: bool, lesion: bool) -> Files:
     """Where each file of a finding lies in the folder."""
     written = {
         "picture": (pages, f"pictures/{row.stem}.png"),
         "map": (True, f"maps/{row.stem}.nii.gz"),
         "map_on_scan": (on_scan, f"maps_on_scan/{row.stem}.nii.gz"),
+        "lesion": (lesion, f"{MASKS_FOLDER}/{row.stem}.nii.gz"),
     }
     return {kind: name for kind, (is_written, name) in written.items() if is_written}

@@ -6,7 +6,7 @@ Its numbers and pictures need no script either; with scripts the viewer opens ov
 import base64
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,10 +108,12 @@ def page(
     *,
     places: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
+    lesions: Collection[str] = (),
 ) -> str:
     """The report of `rows`; with `files`, as `inline_living` gives them, there is a viewer.
 
-    `places` tells in a sentence where each label's evidence lies, where organs were found.
+    `places` tells in a sentence where each label's evidence lies, where organs were found;
+    `lesions` are the labels whose known place is outlined.
     """
     orientation = explanation.input_volume.orientation
     scripts = {"search": browser.search(), **({"viewer": browser.script()} if files else {})}
@@ -128,6 +130,7 @@ def page(
         pictures=pictures,
         places=places or {},
         warnings=warnings,
+        lesions=lesions,
         box=BOX,
         profiles={
             row.label: slice_profile(row.slice_scores, row.peak.cell[0], orientation)

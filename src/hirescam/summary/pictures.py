@@ -186,6 +186,37 @@ def painted(
     )
 
 
+def lesion_on_stage(
+    mask: Bool[np.ndarray, "slice row column"],
+    affine: Float64[np.ndarray, "4 4"],
+    stage: Stage,
+) -> Float[np.ndarray, "stage_slice stage_row stage_column"]:
+    """How much of each voxel of the stage lies in a mask on another grid, linearly."""
+    to_mask = np.linalg.inv(affine) @ stage.scan.affine
+    return ndimage.affine_transform(
+        mask.astype(np.float32),
+        to_mask[:3, :3],
+        to_mask[:3, 3],
+        output_shape=stage.scan.shape,
+        order=1,
+    )
+
+
+def _with_lesion(
+    picture: UInt8[np.ndarray, "down across 3"],
+    lesion: Float[np.ndarray, "slice row column"],
+    stage: Stage,
+    view: View,
+    cell: tuple[int, int, int],
+) -> UInt8[np.ndarray, "down across 3"]:
+    """The picture with a line around the lesion where the plane cuts it."""
+    into, down, across = (stage.axes[axis] for axis in (view.into, view.down, view.across))
+    plane = lesion.take(into.voxel(cell[view.into]), axis=view.into)
+    inside = down.from_voxels @ plane @ across.from_voxels.T >= 0.5
+    line = ndimage.binary_dilation(inside, iterations=_LESION_PIXELS) & ~inside
+    return np.where(line[..., None], np.array(LESION, np.uint8), picture)
+
+
 def _outlined(
     picture: UInt8[np.ndarray, "down across 3"], down: Axis, across: Axis
 ) -> UInt8[np.ndarray, "down across 3"]:
@@ -197,27 +228,36 @@ def _outlined(
 
 INK, SOFT, PAPER = "#f2f2f2", "#a9afb8", "#000000"
 GAP, FOOT = 10, 56  # pixels between planes, and below them
+LESION = (240, 120, 200)
+"""Colour of the line around a lesion that is known, in the viewer too."""
+_LESION_PIXELS = 2
 _BARS_MM = (100, 50, 20, 10, 5, 2, 1)
 _MARK = (10, 26)  # pixels from the peak where its mark starts and ends
 
 Point = tuple[float | int, float | int]
 
 
-def montage(finding: Finding, stage: Stage, affine: np.ndarray, scale: Scale) -> Image.Image:
-    """Axial, coronal and sagittal planes through the peak of `finding` as one picture."""
+def montage(
+    finding: Finding,
+    stage: Stage,
+    affine: np.ndarray,
+    scale: Scale,
+    lesion: Float[np.ndarray, "slice row column"] | None = None,
+) -> Image.Image:
+    """Axial, coronal and sagittal planes through the peak of `finding` as one picture.
+
+    A `lesion`, as `lesion_on_stage` gives it, is outlined.
+    """
     window = window_hu(finding.label)
     facing = face_reader(finding.values, affine)
     at = np.rint(np.linalg.solve(facing.affine, [*finding.peak.patient_mm, 1]))[:3]
     cell = (int(at[0]), int(at[1]), int(at[2]))
-    planes = [
-        _furnished(
-            overlay(stage, view, facing.voxels, cell, window=window, scale=scale),
-            view,
-            stage,
-            cell,
-        )
-        for view in VIEWS
-    ]
+    planes = []
+    for view in VIEWS:
+        picture = overlay(stage, view, facing.voxels, cell, window=window, scale=scale)
+        if lesion is not None:
+            picture = _with_lesion(picture, lesion, stage, view, cell)
+        planes.append(_furnished(picture, view, stage, cell))
     width = sum(plane.width for plane in planes) + GAP * (len(planes) - 1)
     height = max(plane.height for plane in planes)
     sheet = Image.new("RGB", (width, height + FOOT), PAPER)

@@ -21,10 +21,10 @@ def exact(value: float) -> str:
 
 
 def probability(share: float) -> str:
-    """A probability in percent; only certainty itself reads 0 or 100."""
-    if 0 < share < 0.0005:
+    """A probability in percent; a sigmoid is never certain, whatever rounding makes of it."""
+    if share < 0.0005:
         return "<0.1%"
-    if 0.9995 <= share < 1:
+    if share >= 0.9995:
         return ">99.9%"
     return f"{share:.1%}"
 

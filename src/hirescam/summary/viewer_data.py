@@ -3,15 +3,16 @@
 import base64
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
-from jaxtyping import Float32, Float64, Int16, Shaped
+from jaxtyping import Bool, Float32, Float64, Int16, Shaped
 
 from hirescam.anatomy import LIES_IN
 from hirescam.ct.volume import Volume, write_nifti
@@ -125,11 +126,12 @@ def scene(
     organs: Stored | None,
     maps: Mapping[str, Mapping[str, tuple[str, int]]],
     words: Mapping[str, Any] | None = None,
-    masks: Sequence[Stored] = (),
+    masks: Iterable[tuple[Stored, str | None]] = (),
 ) -> dict[str, Any]:
     """The scene of a `summary.json`; `maps` gives file and offset by method and label.
 
-    `words` are a report's own about each label, where there is a report.
+    `words` are a report's own about each label, where there is a report. `masks` are outlined,
+    each for the label that it is of, or for all.
     """
     labels = [finding["label"] for finding in summary["findings"]]
     grid = summary["map_grid"]
@@ -152,7 +154,7 @@ def scene(
         "groups": {label: _group(label) for label in labels},
         "synonyms": label_synonyms(tuple(labels)),
         "methods": METHOD_NAMES,
-        "masks": [asdict(mask) for mask in masks],
+        "masks": [asdict(mask) | {"label": label} for mask, label in masks],
         "words": words,
     }
 
@@ -168,6 +170,8 @@ def _names(summary: Mapping[str, Any]) -> dict[int, str]:
 
 
 Words = Mapping[str, Sequence[Mapping[str, str]]]
+Lesions = Mapping[str, Bool[np.ndarray, "slice row column"]]
+"""Voxels of the scan where a label's finding is known to lie."""
 
 MOST_BYTES = 25_000_000
 """Of a report.html: what mail still takes."""
@@ -206,20 +210,33 @@ def living_page(
     pictures: Pictures,
     masks: OrganMasks | None,
     words: Words | None,
+    lesions: Lesions,
 ) -> str:
     """The report with its viewer inside; without, if that was never built or cannot fit."""
     told = {row["label"]: row["organs"] for row in summary["findings"]}
     places = {label: organs["sentence"] for label, organs in told.items() if organs}
     warnings = [warning["sentence"] for warning in summary["warnings"]]
-    plain = page(explanation, rows, scale, pictures, places=places, warnings=warnings)
+    write = partial(
+        page,
+        explanation,
+        rows,
+        scale,
+        pictures,
+        places=places,
+        warnings=warnings,
+        lesions=lesions,
+    )
+    plain = write()
     if not browser.is_built():
         return plain
     frame = browser.script() + browser.style() + browser.shell()
     room = MOST_BYTES - len(plain.encode()) - len(frame.encode()) - _TAGS
-    files = inline_living(summary, explanation, rows, masks, words, most_bytes=room)
+    files = inline_living(
+        summary, explanation, rows, masks, words, lesions=lesions, most_bytes=room
+    )
     if not files:
         return plain
-    return page(explanation, rows, scale, pictures, files, places=places, warnings=warnings)
+    return write(files)
 
 
 def inline_living(
@@ -229,6 +246,7 @@ def inline_living(
     organs: OrganMasks | None,
     words: Words | None,
     *,
+    lesions: Lesions | None = None,
     most_bytes: int,
 ) -> dict[str, str]:
     """What the viewer reads, by name, as text: with a thinned scan that fits, or none."""
@@ -242,6 +260,14 @@ def inline_living(
         codes, affine = shrink(organs.codes, organs.affine, ORGAN_VOXELS, mean=False)
         stored_organs = Stored.whole(ORGANS_VIEW, codes, affine)
         files[ORGANS_VIEW] = _packed(codes)
+    stored_lesions: list[tuple[Stored, str]] = []
+    for label, lesion in (lesions or {}).items():
+        codes, affine = shrink(
+            lesion.astype(np.uint8), explanation.scan.affine, ORGAN_VOXELS, mean=False
+        )
+        name = f"lesion-{len(stored_lesions)}"
+        files[name] = _packed(codes)
+        stored_lesions.append((Stored.whole(name, codes, affine), label))
     voxels = _rounded(explanation.input_volume)
     for most in _SCAN_VOXELS:
         small, affine = shrink(voxels, explanation.input_volume.affine, most)
@@ -252,6 +278,7 @@ def inline_living(
             organs=stored_organs,
             maps={method: _offsets(rows, values, method) for method, values in maps.items()},
             words=words,
+            masks=stored_lesions,
         )
         files["scene.json"] = json.dumps(told, ensure_ascii=False)
         if sum(map(len, files.values())) <= most_bytes:

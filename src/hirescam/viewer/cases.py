@@ -64,6 +64,10 @@ class Case:
     def scene(self) -> dict[str, Any]:
         """What the page needs besides the summary."""
         words = self.file(REPORT_WORDS)
+        lesions = {
+            finding["files"].get("lesion"): finding["label"]
+            for finding in self.summary["findings"]
+        }
         first = next(iter(next(iter(self.maps.values())).values()))
         offset = stored_nifti(self.folder / first, first).offset
         return scene(
@@ -74,7 +78,7 @@ class Case:
                 method: {label: (file, offset) for label, file in of.items()}
                 for method, of in self.maps.items()
             },
-            masks=[stored for stored, _ in self._masks.values()],
+            masks=[(stored, lesions.get(name)) for name, (stored, _) in self._masks.items()],
             words=read_json(words) if words is not None else None,
         )
 

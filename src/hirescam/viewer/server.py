@@ -6,9 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
 
-from hirescam.errors import HirescamError, MissingPackageError
+import uvicorn
+
+from hirescam.errors import HirescamError
 from hirescam.summary.browser import is_built
+from hirescam.viewer.app import build_app
 from hirescam.viewer.cases import Case
+from hirescam.viewer.deadline import PromptProtocol
+from hirescam.viewer.security import LARGEST_HEADERS
 from hirescam.viewer.study import Study
 
 LOOPBACK = "127.0.0.1"
@@ -27,19 +32,9 @@ def serve(
     Its second argument is an address that leads there once: other users of the machine can
     read what a browser is started with.
 
-    Port 0 takes a free one. Raises `MissingPackageError` without starlette and uvicorn,
-    `HirescamError` if the page's script was never built or the port is taken.
+    Port 0 takes a free one. Raises `HirescamError` if the page's script was never built or the
+    port is taken.
     """
-    try:
-        import uvicorn
-
-        from hirescam.viewer.app import build_app
-        from hirescam.viewer.deadline import PromptProtocol
-        from hirescam.viewer.security import LARGEST_HEADERS
-    except ImportError as error:
-        raise MissingPackageError(
-            'the viewer needs starlette and uvicorn: pip install "hirescam[viewer]"'
-        ) from error
     if not is_built():
         raise HirescamError(
             "this hirescam was built without npm, so its viewer is missing: open report.html "

@@ -8,6 +8,7 @@ from hirescam.summary.colours import (
     Scale,
     blend,
     grey,
+    scale_of,
     shared_scale,
     window_hu,
     window_name,
@@ -75,3 +76,12 @@ def test_each_abnormality_has_the_window_in_which_it_is_seen(label, window):
 
 def test_no_label_is_without_a_window_and_no_preset_without_a_label():
     assert {window_name(label) for label in LABELS} == set(window_presets())
+
+
+def test_a_likely_finding_that_the_shared_scale_would_hide_has_its_own():
+    shared = Scale(6.7)
+    faint, clear = np.full((1, 1, 2), -0.5, np.float32), np.full((1, 1, 2), 2.0, np.float32)
+    assert scale_of(faint, shared, likely=True) == Scale(0.5, is_own=True)
+    assert scale_of(faint, shared, likely=False) is shared, "noise is not raised to evidence"
+    assert scale_of(clear, shared, likely=True) is shared
+    assert scale_of(np.zeros((1, 1, 2), np.float32), shared, likely=True) is shared

@@ -112,7 +112,7 @@ async function choose(label, mm = null) {
   page.list.mark(label);
   tellDetails(page.case, finding);
   page.chart = drawSliceChart(finding, sliceEnds(map), goToSlice);
-  const limit = page.limit = page.case.summary.colour_limit;
+  const limit = page.limit = finding.colour_limit ?? page.case.summary.colour_limit;
   style();
   page.first.show(map, limit);
   page.second?.show(beside.map, beside.limit);
@@ -133,7 +133,7 @@ const isOtherScan = () => state.beside === "model"
 
 async function mapBeside(label) {
   if (state.beside === "model") {
-    const limit = page.other.summary.colour_limit;
+    const limit = page.other.findings.get(label)?.colour_limit ?? page.other.summary.colour_limit;
     return { map: await page.other.mapOf(label, page.other.method), limit };
   }
   const map = state.beside && await page.case.mapOf(label, state.beside);
@@ -158,7 +158,7 @@ function colourBar(limit) {
   const { unit } = page.case.summary.map_grid;
   const ticks = [-limit, 0, limit].map((value) => make("span", {}, signed(value)));
   byId("ramp-ticks").replaceChildren(...ticks);
-  byId("ramp-unit").textContent = unit;
+  byId("ramp-unit").textContent = limit === page.case.summary.colour_limit ? unit : `${unit}, own scale`;
 }
 
 function outline() {

@@ -25,11 +25,19 @@ RAISED = np.array([0xE6, 0x9F, 0x00], np.float32) / 255
 LOWERED = np.array([0x56, 0xB4, 0xE9], np.float32) / 255
 
 
+_HARDLY_SEEN = 4.0
+"""How many times finer a map's own scale has to be to take the place of the shared one."""
+
+
 @dataclass(frozen=True)
 class Scale:
-    """One symmetric scale for every picture of a summary: `limit` has the strongest colour."""
+    """A symmetric scale of colours: `limit` has the strongest.
+
+    All pictures of a summary share one; `is_own` is one that a finding has for itself.
+    """
 
     limit: float
+    is_own: bool = False
 
     @property
     def ticks(self) -> tuple[float, ...]:
@@ -39,11 +47,28 @@ class Scale:
 
 def shared_scale(maps: Float[np.ndarray, "label slice row column"]) -> Scale:
     """The scale that just holds every value of every map, in two digits; 1 if all are zero."""
-    largest = float(np.abs(maps).max(initial=0.0))
+    return Scale(_round_up(float(np.abs(maps).max(initial=0.0))))
+
+
+def scale_of(
+    values: Float[np.ndarray, "slice row column"], shared: Scale, *, likely: bool
+) -> Scale:
+    """The shared scale; the map's own where a likely finding would hardly be seen on that.
+
+    A finding of many cells needs little evidence in each: beside one of few cells its map would
+    have no colour, and its page a high probability without a place.
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    if not likely or not 0 < largest < shared.limit / _HARDLY_SEEN:
+        return shared
+    return Scale(_round_up(largest), is_own=True)
+
+
+def _round_up(largest: float) -> float:
     if largest == 0:
-        return Scale(1.0)
+        return 1.0
     digit = 10.0 ** (np.floor(np.log10(largest)) - 1)
-    return Scale(float(f"{np.ceil(largest / digit * (1 - 1e-9)) * digit:.2g}"))
+    return float(f"{np.ceil(largest / digit * (1 - 1e-9)) * digit:.2g}")
 
 
 @cache

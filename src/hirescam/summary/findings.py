@@ -11,6 +11,7 @@ from jaxtyping import Float
 from hirescam.errors import TargetError, WriteError
 from hirescam.explanation import Explanation
 from hirescam.methods._audit import Guarantee
+from hirescam.summary.colours import Scale, scale_of
 
 DISCLAIMER = "For research, not for diagnosis."
 _LONGEST = 80
@@ -52,6 +53,10 @@ class Finding:
     values: Float[np.ndarray, "slice row column"]
     slice_scores: Float[np.ndarray, "slice"] | None
     guarantee: Guarantee
+
+    def scale(self, shared: Scale) -> Scale:
+        """The colours of its pictures: of all findings, or its own where it says so."""
+        return scale_of(self.values, shared, likely=self.score > 0)
 
     @property
     def map_sum(self) -> float:

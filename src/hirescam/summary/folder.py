@@ -30,7 +30,7 @@ from hirescam.summary.page import Pictures, data_uri
 from hirescam.summary.pictures import build_stage, lesion_on_stage, montage
 from hirescam.summary.viewer_data import MASKS_FOLDER, Words, living_page, write_living
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 
 
 def summary_schema() -> dict[str, Any]:
@@ -77,6 +77,7 @@ def record(
         "findings": [
             _of_one(row, explanation.provenance.method)
             | {
+                "colour_limit": row.scale(scale).limit,
                 "organs": shares_record(shares, row.label),
                 "occluded_organs": occlusion_record(occlusions, row.label),
                 "files": dict(names[row.label]),

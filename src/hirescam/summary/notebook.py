@@ -44,7 +44,7 @@ def show(explanation: Explanation, label: str) -> Any:
     (finding,) = findings(explanation, [label])
     ipyniivue = _ipyniivue()
     low, high = window_hu(label)
-    limit = shared_scale(explanation.raw_maps).limit
+    limit = finding.scale(shared_scale(explanation.raw_maps)).limit
     widget = ipyniivue.NiiVue()
     widget.add_colormap("raised", _ramp(RAISED))
     widget.add_colormap("lowered", _ramp(LOWERED))

@@ -246,8 +246,10 @@ def montage(
 ) -> Image.Image:
     """Axial, coronal and sagittal planes through the peak of `finding` as one picture.
 
-    A `lesion`, as `lesion_on_stage` gives it, is outlined.
+    `scale` is that of all findings; a likely one that it would hide has a finer one of its own,
+    and says so. A `lesion`, as `lesion_on_stage` gives it, is outlined.
     """
+    scale = finding.scale(scale)
     window = window_hu(finding.label)
     facing = face_reader(finding.values, affine)
     at = np.rint(np.linalg.solve(facing.affine, [*finding.peak.patient_mm, 1]))[:3]
@@ -322,11 +324,12 @@ def _foot(sheet: Image.Image, label: str, window: tuple[float, float], scale: Sc
     top = sheet.height - FOOT + 8
     bar = colour_bar(scale, min(300, sheet.width // 3), 18)
     left = sheet.width - bar.width - 34
-    draw.text((8, top), _fitted(label.replace("_", " "), left - 160), INK, _font(15))
+    draw.text((8, top), _fitted(label.replace("_", " "), left - 200), INK, _font(15))
     words = f"shown from {low} to {high} HU · for research, not for diagnosis"
     draw.text((8, top + 22), words, SOFT, _font(12))
     sheet.paste(bar, (left, top))
-    draw.text((left - 8, top + 9), UNIT, SOFT, _font(12), anchor="rm")
+    unit = f"{UNIT}, own scale" if scale.is_own else UNIT
+    draw.text((left - 8, top + 9), unit, SOFT, _font(12), anchor="rm")
     for value in scale.ticks:
         x = left + (value / scale.limit + 1) / 2 * (bar.width - 1)
         draw.line(((x, top + 18), (x, top + 22)), SOFT)

@@ -36,13 +36,14 @@ def write_scan(path, scan=None):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs the command in an empty folder; gives what it prints, raises its refusals."""
+    """Runs the command, with any values, in an empty folder; gives what it prints, raises its refusals."""
     monkeypatch.chdir(tmp_path)
     app = Typer()
     app.command()(scans.segment)
 
-    def type_in(*arguments):
-        app([str(argument) for argument in arguments], standalone_mode=False)
+    def type_in(*arguments, any_values=True):
+        given = [str(argument) for argument in arguments]
+        app(given + ["--any-values"] * any_values, standalone_mode=False)
         return capsys.readouterr().out
 
     return type_in
@@ -59,6 +60,13 @@ def test_one_scan_gives_a_label_file_and_its_numbers(run, tmp_path):
     assert all(verdict.trusted for verdict in masks.verdicts.values())
     assert "  right lung        2160 mL  trusted\n" in printed
     assert json.loads((tmp_path / "organs.json").read_text())["method"] == "published"
+
+
+def test_values_that_no_ct_of_a_person_has_are_refused_unless_allowed(run, tmp_path):
+    scan = write_scan(tmp_path / "scan.nii.gz")
+    with pytest.raises(HirescamError, match="expected 0.05 to 20"):
+        run(scan, any_values=False)
+    assert not (tmp_path / "organs.nii.gz").exists()
 
 
 def test_reasons_are_printed_below_their_organ(run, tmp_path):

@@ -1,11 +1,12 @@
 """check_hounsfield: every real scan passes; every picture, raw or normalised array does not."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from hirescam import errors
 from hirescam.ct.reading import read_volume
-from hirescam.ct.validation import check_hounsfield, hounsfield_fault
+from hirescam.ct.validation import check_hounsfield, hounsfield_fault, sample
 from hirescam.ct.volume import Volume
 from make import affine, shared_data
 
@@ -57,6 +58,8 @@ TRAPS = {
     "constant": (lambda it: np.full_like(it, -1000), "1 levels"),
     "noise": (noise, "soft tissue"),
     "twice the slope": (lambda it: 2 * it, "darker than air"),
+    "half the slope": (lambda it: it / 2, "perhaps those of a scan at half its scale"),
+    "three quarters of the slope": (lambda it: 0.75 * it, "its air lies at"),
 }  # fmt: skip
 
 
@@ -90,6 +93,47 @@ def test_all_traps_made_of_a_real_scan_are_refused(name):
         trap for trap, (change, _) in TRAPS.items() if hounsfield_fault(change(values)) is None
     ]
     assert passed == []
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("slope", [0.5, 0.6, 0.7, 0.8, 1.25, 1.5, 2])
+def test_a_real_scan_at_another_slope_is_refused(name, slope):
+    scan = read_volume(shared_data("ct", name)).voxels
+    values = sample(scan).astype(np.float32)
+    assert hounsfield_fault(slope * values)  # of Hounsfield units
+    assert hounsfield_fault(slope * (values + 1024) - 1024)  # of stored numbers
+
+
+def contrast(values):
+    """A third of the muscle is enhanced blood; some of it touches the table and metal."""
+    blood = (values > 20) & (np.arange(values.size).reshape(values.shape) % 3 == 0)
+    return np.where(blood, values + 250, values)
+
+
+VARIANTS = {
+    "contrast": contrast,
+    "metal": lambda it: np.where(np.arange(it.size).reshape(it.shape) % 40 == 0, 3071, it),
+    "padding": lambda it: np.where(np.arange(it.size).reshape(it.shape) % 4 == 0, -3024, it),
+    "clipped": lambda it: np.clip(it, -1000, 1000),
+    "shifted by 10": lambda it: it + 10,
+    "noise": lambda it: it + np.random.default_rng(1).normal(0, 30, it.shape),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_real_scans_pass_with_contrast_metal_and_noise(name, variant):
+    values = sample(read_volume(shared_data("ct", name)).voxels).astype(np.float32)
+    assert hounsfield_fault(VARIANTS[variant](values)) is None
+
+
+def test_a_lung_without_anything_around_it_passes():
+    scan = read_volume(shared_data("ct", "cip64/ct.nii.gz"))
+    masks = nib.load(shared_data("ct", "cip64/lungs_R1_L2_trachea3.nii.gz"))
+    lungs = np.asarray(masks.dataobj).T > 0
+    inside = [slice(at.min(), at.max() + 1) for at in np.nonzero(lungs)]
+    masked = np.where(lungs, scan.voxels, -1000)[tuple(inside)]
+    assert hounsfield_fault(masked.astype(np.float32)) is None
 
 
 @pytest.mark.parametrize("name", [name for name in REAL if name.endswith("ct.nii.gz")])

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from hirescam.cli.options import JsonOption, ReadOptions, SeriesOption, reading, spread
+from hirescam.cli.options import (
+    AnyValuesOption,
+    JsonOption,
+    ReadOptions,
+    SeriesOption,
+    reading,
+    spread,
+)
 from hirescam.cli.progress import say, steps
 from hirescam.errors import HirescamError, ReadError, WriteError
 
@@ -159,12 +166,13 @@ def segment(
     series: SeriesOption = None,
     *,
     read_options: ReadOptions,
+    any_values: AnyValuesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find lungs and mediastinum in a scan, or in each scan of a folder; no learned weights."""
     results: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
-    read = partial(reading(read_options, any_values=True).read, series=series)
+    read = partial(reading(read_options, any_values=any_values).read, series=series)
     with steps() as step:
         jobs = list_jobs(scan, out, preview=preview, masks=external)
         for number, job in enumerate(jobs, start=1):

@@ -24,6 +24,7 @@ from hirescam.ct.grid import Cells
 from hirescam.ct.packed import SUFFIX, write_packed
 from hirescam.ct.preparation import Preparation, place
 from hirescam.ct.reading import read_volume
+from hirescam.ct.validation import as_read_error, check_hounsfield
 from hirescam.ct.volume import Volume
 from hirescam.errors import ReadError
 from hirescam.models.files import Model
@@ -178,7 +179,7 @@ def prepare(
     name = hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
     voxels = cache / "scans" / f"{name}{SUFFIX}"
     if not voxels.exists():
-        scan = _read(case) if volume is None else volume
+        scan = _checked(case) if volume is None else volume
         placed = place(scan, grid.preparation).voxels
         limits = np.iinfo(np.int16)
         whole_hu = np.rint(placed).clip(limits.min, limits.max).astype(np.int16)
@@ -201,6 +202,17 @@ def _content(case: Case, cache: Path) -> str:
 
 def _read(case: Case) -> Volume:
     return read_volume(case.scan, series=case.series)
+
+
+def _checked(case: Case) -> Volume:
+    """The scan, if its values can be Hounsfield units; what a cache holds was checked before."""
+    scan = _read(case)
+    with as_read_error(case.scan):
+        try:
+            check_hounsfield(scan)
+        except ReadError as error:
+            raise type(error)(f"{error}, or prepare it with --any-values") from error
+    return scan
 
 
 def _organs(case: Case, content: str, grid: Grid, cache: Path) -> Path:

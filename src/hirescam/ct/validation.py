@@ -187,8 +187,9 @@ _PADDING_HU = -1600.0  # padding lies below
 # next 100 HU lies in the second: air in or around the body. Of twelve real scans, −1052 to
 # −1000, and −1032 to −951.
 _DARKEST, _DARKEST_HU, _AIR_LEVEL = 0.5, -880.0, (-1080.0, -700.0)
-# Voxels for each HU: the valley between fat and muscle has at most 1.5 times those of the higher
-# of both, muscle at least 0.08 times those of fat. Of twelve real scans, up to 0.79; from 0.5.
+# Voxels for each HU: the valley between fat and muscle has at most 1.5 times as many as the
+# higher of both, muscle at least 0.08 times as many as fat; of twelve real scans, up to 0.79,
+# and from 0.5.
 _FAT, _VALLEY, _MUSCLE = (-130.0, -60.0), (-40.0, -10.0), (20.0, 90.0)
 _MOST_VALLEY, _LEAST_MUSCLE = 1.5, 0.08
 _BODY_FOR_PEAKS, _SOFT_FOR_PEAKS = 0.15, 0.2  # shares: with less, borders outweigh tissue

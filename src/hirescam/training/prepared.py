@@ -205,7 +205,7 @@ def _read(case: Case) -> Volume:
 
 
 def _checked(case: Case) -> Volume:
-    """The scan, if its values can be Hounsfield units; what a cache holds was checked before."""
+    """The scan, if its values can be Hounsfield units; a cache holds what passed before."""
     scan = _read(case)
     with as_read_error(case.scan):
         try:

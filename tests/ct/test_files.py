@@ -1,5 +1,7 @@
 """read_volume: what holds whatever the format."""
 
+import os
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -111,3 +113,12 @@ def test_an_affine_of_zeros_is_refused(tmp_path, refused):
 def test_a_path_may_be_text(tmp_path, write):
     path = write(tmp_path / "scan.nrrd", np.zeros((4, 5, 6), np.int16))
     assert read_volume(str(path)).shape == (4, 5, 6)
+
+
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nrrd", "scan.mha", "scan.npy", "scan.dcm"])
+def test_pipes_and_devices_are_refused_at_once(name, tmp_path, refused):
+    os.mkfifo(tmp_path / name)
+    refused(tmp_path / name, errors.ReadError, "no regular file")
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    refused(tmp_path / name, errors.ReadError, "no regular file")

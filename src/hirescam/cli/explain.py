@@ -161,7 +161,11 @@ def explain_scan(
         opened = open_model(model, trust=trust)
         opened.check_labels(map_options.label or ())
         step("reading the scan")
-        source = read_source(scan, series=series) if one.dicom or one.send else None
+        source = (
+            read_source(scan, series=series, acquisition=reading.acquisition)
+            if one.dicom or one.send
+            else None
+        )
         volume = reading.read(scan, series)
         fast = hirescam.accelerate(
             opened,

@@ -33,11 +33,14 @@ def series(
     as_json: JsonOption = False,
 ) -> None:
     """List the DICOM series of a folder, zip or file; say which one is the scan, and why."""
-    from hirescam.ct.dicom.read import list_series
+    from hirescam.ct.dicom.read import survey
 
-    all_series = list_series(path)
+    all_series, others = survey(path)
+    if as_json:
+        say(json.dumps([*map(asdict, all_series)], indent=2))
+        return
     lines = [_described(each) for each in all_series]
-    say(json.dumps([*map(asdict, all_series)], indent=2) if as_json else "\n".join(lines))
+    say("\n".join([*lines, f"passed over: files, {others}"] if others else lines))
 
 
 def _described(series: "Series") -> str:
@@ -178,7 +181,7 @@ def segment(
         for number, job in enumerate(jobs, start=1):
             step(f"segmenting {job.scan.name} ({number} of {len(jobs)})")
             try:
-                source = _source(job, series) if dicom else None
+                source = _source(job, series, read_options.acquisition) if dicom else None
                 results[str(job.out)] = _segment(job, read, method.value, table, source)
             except HirescamError as error:
                 failures[job.scan.name] = str(error)
@@ -238,11 +241,11 @@ def _segment(
     return organ_record(masks)
 
 
-def _source(job: Job, series: str | None) -> "SourceSeries":
+def _source(job: Job, series: str | None, acquisition: str | None) -> "SourceSeries":
     """The series behind a scan, read before any work is done."""
     from hirescam.export.dicom.source import read_source
 
-    return read_source(job.scan, series=series)
+    return read_source(job.scan, series=series, acquisition=acquisition)
 
 
 def _unexpected(job: Job, error: Exception) -> str:

@@ -54,6 +54,25 @@ def test_a_folder_without_dicom_is_refused_with_what_it_holds(tmp_path, refused)
     refused(tmp_path, ReadError, "holds 2 files, none of them DICOM")
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a.nii.gz",), "one scan in another format: give that file, a.nii.gz"),
+        (("a.nii.gz", "notes.txt"), "give that file, a.nii.gz"),
+        (
+            ("a.nii", "b.mha"),
+            "2 scans in other formats: give one of those files, such as a.nii",
+        ),
+    ],
+)
+def test_a_folder_of_scans_in_other_formats_names_the_file_to_give(
+    names, said, tmp_path, refused
+):
+    for name in names:
+        (tmp_path / name).write_bytes(b"whatever it holds")
+    refused(tmp_path, ReadError, said)
+
+
 def test_a_folder_that_contains_itself_is_read_once(tmp_path):
     write_series(tmp_path / "scan", SCAN)
     (tmp_path / "scan" / "again").symlink_to(tmp_path / "scan")

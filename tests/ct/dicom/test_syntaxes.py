@@ -119,6 +119,27 @@ def test_bits_above_those_stored_are_no_part_of_the_value(bits, signed, tmp_path
     assert np.array_equal(read_volume(tmp_path / "scan").voxels[::-1], SCAN.voxels)
 
 
+@pytest.mark.parametrize("bits", [11, 12, 16])
+def test_a_stream_without_a_sign_is_read_where_the_sign_is_of_no_matter(
+    bits, tmp_path, refused
+):
+    change = setting(BitsStored=bits, HighBit=bits - 1)
+    for file in write_series(tmp_path / "scan", SCAN, change=change):
+        by_gdcm("JPEG2000Lossless")(file)
+        header = dcmread(file)
+        header.PixelRepresentation = 1
+        header.save_as(file)
+    if (SCAN.voxels + 1024).max() < 1 << (bits - 1):
+        assert np.array_equal(read_volume(tmp_path / "scan").voxels[::-1], SCAN.voxels)
+    else:
+        refused(
+            tmp_path / "scan",
+            VoxelError,
+            "JPEG 2000 stream without a sign",
+            "PixelRepresentation",
+        )
+
+
 def test_32_bit_values_are_read_as_stored(tmp_path):
     def wide(header, index):
         header.BitsAllocated, header.BitsStored, header.HighBit = 32, 32, 31

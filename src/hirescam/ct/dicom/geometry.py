@@ -165,6 +165,7 @@ _MUST_AGREE: dict[str, Callable[[Plane], ArrayLike]] = {
     "Rows": lambda plane: [plane.rows],
     "Columns": lambda plane: [plane.columns],
 }
+_PARALLEL, _FEWEST_SLICES = 0.9, 3  # cosine of 26°
 _TENTH = 0.1  # of a gap or a pixel: voxels that lie so close to their grid stay on it
 
 
@@ -201,6 +202,7 @@ class Stack:
 
 def stacked(planes: Sequence[Plane], repairs: Repairs) -> Stack:
     """The slices by depth; they must be alike and parallel."""
+    planes = _without_localizers(planes, repairs)
     alike = _like_the_others(_alike(planes, repairs), repairs)
     spacings_mm = np.stack([plane.spacing_mm for plane in alike])
     if spacings_mm.min() <= 0:
@@ -212,6 +214,25 @@ def stacked(planes: Sequence[Plane], repairs: Repairs) -> Stack:
     normal = np.cross(across, down)
     by_depth = sorted(alike, key=lambda plane: float(normal @ plane.position_mm))
     return Stack(by_depth, normal, down, across, np.median(spacings_mm, axis=0))
+
+
+def _without_localizers(planes: Sequence[Plane], repairs: Repairs) -> Sequence[Plane]:
+    """Without images at an angle to most slices, if those are a whole scan without them."""
+    cosines = np.stack([plane.cosines for plane in planes])
+    normals = np.cross(cosines[:, :3], cosines[:, 3:])
+    usual = np.median(normals, axis=0)
+    aside = normals @ usual < _PARALLEL * np.linalg.norm(usual) ** 2
+    rest = [plane for plane, is_aside in zip(planes, aside, strict=True) if not is_aside]
+    if not aside.any() or len(rest) < max(_FEWEST_SLICES, 2 * int(aside.sum())):
+        return planes
+    gaps_mm = np.diff(np.sort([usual @ plane.position_mm for plane in rest]))
+    if gaps_mm.max() > (1 + 2 * _TENTH) * np.median(gaps_mm):
+        return planes  # slices are missing: these may be they
+    repairs.made.append(
+        f"{aside.sum()} of {len(planes)} images lie at an angle to the slices, as a localizer "
+        f"does, and were left out"
+    )
+    return rest
 
 
 def _alike(planes: Sequence[Plane], repairs: Repairs) -> Sequence[Plane]:
@@ -284,6 +305,7 @@ def _directions(planes: Sequence[Plane]) -> Float64[np.ndarray, "2 3"]:
 # --- Doubled: of several slices in one place, as two acquisitions leave them, one is kept
 
 SAME_PLACE_MM = 0.01
+_MOST_ACQUISITIONS = 6
 
 
 def one_each(
@@ -307,13 +329,24 @@ def one_each(
     lie = f"{doubled} of {len(stack.planes)} slices lie where another one lies"
     repairs.make(
         f"{lie}: of each place the slice of the first acquisition was kept",
-        instead_of=GeometryError(f"{lie}: leave only the slices of one acquisition"),
+        instead_of=GeometryError(
+            f"{lie}: leave only the slices of one acquisition{_which(stack.planes)}"
+        ),
     )
     places = np.split(
         np.arange(len(stack.planes)), np.flatnonzero(gaps_mm >= SAME_PLACE_MM) + 1
     )
     kept = [_first([stack.planes[index] for index in place], decode) for place in places]
     return replace(stack, planes=kept)
+
+
+def _which(planes: Sequence[Plane]) -> str:
+    """How one acquisition is chosen, if their numbers tell several apart."""
+    found = sorted({plane.order[0] for plane in planes} - {float("inf")})
+    if not 1 < len(found) <= _MOST_ACQUISITIONS:
+        return ""
+    listed = ", ".join(f"{number:.0f}" for number in found)
+    return f", or choose one of {listed} (acquisition=…, --acquisition …)"
 
 
 def _without_copies(

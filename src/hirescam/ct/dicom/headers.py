@@ -66,6 +66,11 @@ _KEPT = """
 _KEPT_TAGS: list[BaseTag | int] = [
     tag for keyword in _KEPT.split() if (tag := tag_for_keyword(keyword)) is not None
 ]
+CT_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.2",  # CT
+    "1.2.840.10008.5.1.4.1.1.2.1",  # enhanced CT
+    "1.2.840.10008.5.1.4.1.1.2.2",  # legacy converted enhanced CT
+)
 _SYNTAX_TAG = 0x00020010
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double, and what a CT has
 UNDEFINED_BYTES = 0xFFFFFFFF  # the length of pixels that are compressed
@@ -94,10 +99,18 @@ class Scan:
     """All headers that were found, and what became of all other files."""
 
     headers: list[Header]
-    strangers: int  # files of another kind
-    blank: int  # files without a byte other than zero where DICOM begins
-    broken: tuple[ReadError, ...] = ()  # begin as DICOM does and cannot be read
-    kinds: str = ""  # of the strangers: how many of which suffix
+    strangers: tuple[Source, ...] = ()  # files of another kind
+    blank: tuple[Source, ...] = ()  # without a byte other than zero where DICOM begins
+    broken: tuple[tuple[Source, ReadError], ...] = ()  # begin as DICOM and cannot be read
+
+    @property
+    def kinds(self) -> str:
+        """How many strangers have which suffix."""
+        counts = Counter(
+            source.path.suffix.lower() if _SUFFIX.fullmatch(source.path.suffix) else "other"
+            for source in self.strangers
+        )
+        return ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
 
 
 def scan_headers(sources: Iterable[Source]) -> Scan:
@@ -105,25 +118,20 @@ def scan_headers(sources: Iterable[Source]) -> Scan:
 
     A file that begins as DICOM does and cannot be read may be a slice: it is listed as broken.
     """
-    sources = list(sources)
-    found: list[Header | ReadError | str] = []
+    headers: list[Header] = []
+    others: dict[str, list[Source]] = {"stranger": [], "blank": []}
+    broken: list[tuple[Source, ReadError]] = []
     for source in sources:
         try:
-            found.append(_header(source))
+            found = _header(source)
         except ReadError as error:
-            found.append(error)
-    strange = Counter(
-        source.path.suffix.lower() if _SUFFIX.fullmatch(source.path.suffix) else "other"
-        for source, each in zip(sources, found, strict=True)
-        if each == "stranger"
-    )
-    return Scan(
-        headers=[each for each in found if isinstance(each, Header)],
-        strangers=sum(each == "stranger" for each in found),
-        blank=sum(each == "blank" for each in found),
-        broken=tuple(each for each in found if isinstance(each, ReadError)),
-        kinds=", ".join(f"{count} {suffix}" for suffix, count in sorted(strange.items())),
-    )
+            broken.append((source, error))
+            continue
+        if isinstance(found, Header):
+            headers.append(found)
+        else:
+            others[found].append(source)
+    return Scan(headers, tuple(others["stranger"]), tuple(others["blank"]), tuple(broken))
 
 
 def pixel_stream(header: Header) -> Stream:
@@ -143,8 +151,10 @@ def _header(source: Source) -> Header | str:
         if not start.endswith(_PREFIX) or len(start) != _PREAMBLE_BYTES + len(_PREFIX):
             if not start.strip(b"\0"):
                 return "blank"
-            return _without_preamble(source, stream, start) or "stranger"
-        stream.seek(0)
+            begin = len(_PREFIX) if start.startswith(_PREFIX) else 0
+            return _without_meta(source, stream, begin) or "stranger"
+        if stream.read(2) == b"\x08\0":
+            return _without_meta(source, stream, len(start)) or "stranger"
         syntax = _syntax(stream)
         if syntax != DeflatedExplicitVRLittleEndian:
             return _parsed(source, syntax, stream)
@@ -183,21 +193,22 @@ def _group(start: bytes) -> bool:
     return False
 
 
-def _without_preamble(source: Source, stream: Stream, start: bytes) -> Header | None:
-    """The header of a file that begins with its elements, or with its prefix; else None."""
-    begin = len(_PREFIX) if start.startswith(_PREFIX) else 0
-    if not _group(start[begin : begin + 8]):
+def _without_meta(source: Source, stream: Stream, begin: int) -> Header | None:
+    """The header of a file whose elements begin at byte `begin`; None if it is no DICOM."""
+    stream.seek(begin)
+    start = stream.read(8)
+    if not _group(start):
         return None
     stream.seek(begin)
-    if start[begin : begin + 2] == b"\x02\0":
+    if start[:2] == b"\x02\0":
         meta = read_dataset(
             stream, False, True, stop_when=_after_meta, specific_tags=[_SYNTAX_TAG]
         )
         syntax = UID(str(meta.get("TransferSyntaxUID") or ExplicitVRLittleEndian))
         return _parsed(source, syntax, stream)
-    explicit = start[begin + 4 : begin + 6] in _TYPES
+    explicit = start[4:6] in _TYPES
     syntax = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
-    if start[begin : begin + 2] == b"\0\x08":
+    if start[:2] == b"\0\x08":
         syntax = ExplicitVRBigEndian
     found = _parsed(source, syntax, stream)
     if not any(name in found.elements for name in ("SOPClassUID", "Modality", "Rows")):
@@ -248,7 +259,20 @@ def _parsed(source: Source, syntax: UID, stream: Stream) -> Header:
         specific_tags=_KEPT_TAGS,
     )
     begin = stream.tell() + pixels.own_bytes if pixels.own_bytes else None
+    if begin is None and _is_cut(elements):
+        raise EOFError
     return Header(source, syntax, elements, begin, pixels.length)
+
+
+def _is_cut(elements: Dataset) -> bool:
+    """Whether a file without pixels breaks off, perhaps before it says what it is."""
+    kind = str(elements.get("SOPClassUID") or "")
+    modality = str(elements.get("Modality") or "CT").strip().upper()
+    return (
+        kind in CT_CLASSES
+        or (not kind and modality == "CT")
+        or "SeriesInstanceUID" not in elements
+    )
 
 
 class _Pixels:

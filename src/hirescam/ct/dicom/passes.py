@@ -27,12 +27,14 @@ def one_pass(planes: Sequence[Plane], acquisition: str | None = None) -> list[Pl
     `acquisition` is an AcquisitionNumber, or where that tells nothing apart the number that the
     error gives to a pass.
     """
+    planes = list(planes)
+    numbered = _passes(planes, _KEYWORDS[0])
+    if acquisition is not None and (len(numbered) > 1 or acquisition in numbered):
+        if acquisition not in numbered:
+            raise _none_such(numbered)
+        planes, acquisition = numbered[acquisition], None
     for keywords in _KEYWORDS:
         passes = _passes(planes, keywords)
-        if keywords == _KEYWORDS[0] and acquisition is not None and len(passes) > 1:
-            if acquisition in passes:
-                return passes[acquisition]
-            raise _none_such(passes)
         large = {name: those for name, those in passes.items() if len(those) >= _FEWEST}
         if not _overlap(list(large.values())):
             continue
@@ -49,10 +51,8 @@ def one_pass(planes: Sequence[Plane], acquisition: str | None = None) -> list[Pl
             f"--acquisition {next(iter(named))})"
         )
     if acquisition is not None:
-        chosen = _passes(planes, _KEYWORDS[0])
-        if acquisition not in chosen:
-            raise _none_such(chosen)
-    return list(planes)
+        raise _none_such(numbered)
+    return planes
 
 
 def _none_such(passes: dict[str, list[Plane]]) -> GeometryError:
@@ -65,7 +65,7 @@ def _passes(planes: Sequence[Plane], keywords: Sequence[str]) -> dict[str, list[
     for plane in planes:
         said = [value(plane.header, plane.frame, keyword) for keyword in keywords[::-1]]
         first = next((each for each in said if each not in (None, "")), "")
-        found[str(first)].append(plane)
+        found[f"{first:.10g}" if isinstance(first, float | int) else str(first)].append(plane)
     return dict(found)
 
 

@@ -54,6 +54,7 @@ def silence_native_output() -> Iterator[None]:
 _NO_SIZE = (0xC4, 0xC8, 0xCC)  # tables and reserved markers among those of frame headers
 _LONE = (0x01, *range(0xD0, 0xD9))  # markers without a segment
 _BOX = b"jp2c"
+_J2K_START = b"\xff\x4f\xff\x51"  # 43 bytes on, the top bit says whether there is a sign
 _NEAR_END = 16  # real files end in one byte of padding of any value; none contains the marker
 _END = b"\xff\xd9"  # of a frame in all three
 
@@ -93,7 +94,7 @@ def _jpeg(frame: bytes) -> tuple[int, int]:
 
 def _jpeg_2000(frame: bytes) -> tuple[int, int]:
     at = frame.index(_BOX) + len(_BOX) if _is_boxed(frame) else 0
-    if frame[at : at + 4] != b"\xff\x4f\xff\x51":
+    if frame[at : at + 4] != _J2K_START:
         raise ValueError
     right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
     return bottom - top, right - left
@@ -175,6 +176,7 @@ _PREFERRED = {  # to GDCM, which pydicom takes first and which prints on the ter
 _THREADS = min(4, os.cpu_count() or 1)
 _SIGN_BIT = 1 << 15
 _FEW_VOXELS = 1e-4
+_HIGHEST_HU = 4100.0  # of twelve bits; metal is cut there
 _BITS = ("BitsAllocated", "BitsStored", "PixelRepresentation")
 
 
@@ -279,7 +281,7 @@ def _check_sign(stored: Shaped[np.ndarray, "..."], plane: Plane) -> None:
     high = stored[stored >= _SIGN_BIT]
     wrapped = high.astype(np.int32) - (1 << 16)
     as_signed = wrapped * plane.slope + plane.intercept
-    likely = int(((as_signed > -4100) & (as_signed < 4100)).sum())
+    likely = int((np.abs(as_signed) < _HIGHEST_HU).sum())
     if likely > max(_FEW_VOXELS * stored.size, 1):
         raise VoxelError(
             f"says that its values have no sign (PixelRepresentation 0), but {likely} of "
@@ -314,8 +316,11 @@ def _stored(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
     }
     frame_bytes = plane.rows * plane.columns * bits_allocated // 8
     stream.seek(header.pixels_at)
-    check = _check_compressed if header.syntax.is_encapsulated else _check_native
-    check(plane, stream, frame_bytes)
+    frame = None
+    if header.syntax.is_encapsulated:
+        frame = _compressed(plane, stream, frame_bytes)
+    else:
+        _check_native(plane, stream, frame_bytes)
     plugin = _PREFERRED.get(header.syntax, "")
     options["decoding_plugin"] = plugin if plugin in decoder.available_plugins else ""
     try:
@@ -327,6 +332,8 @@ def _stored(plane: Plane, stream: Stream) -> Shaped[np.ndarray, "row column"]:
                 "pylibjpeg-libjpeg, or export the series uncompressed"
             ) from None
         raise
+    if frame is not None and header.syntax in _JPEG_2000:
+        _check_unsigned_stream(decoded_frame, frame, plane)
     return decoded_frame
 
 
@@ -342,8 +349,8 @@ def _check_native(plane: Plane, stream: Stream, frame_bytes: int) -> None:
         raise EOFError
 
 
-def _check_compressed(plane: Plane, stream: Stream, frame_bytes: int) -> None:
-    """Refuse a frame whose own size is another than its header's, or that grows as no scan."""
+def _compressed(plane: Plane, stream: Stream, frame_bytes: int) -> bytes:
+    """A frame; refused if its own size is not its header's, or if it grows as no scan."""
     begin = stream.tell()
     if plane.header.pixels_bytes != UNDEFINED_BYTES:
         raise EOFError
@@ -360,17 +367,35 @@ def _check_compressed(plane: Plane, stream: Stream, frame_bytes: int) -> None:
             f"holds a compressed frame of {size[0]} × {size[1]} pixels, its header announces "
             f"{plane.rows} × {plane.columns}: fetch it again from its source"
         )
+    return frame
 
 
 def _check_stream_sign(frame: bytes, header: Header) -> None:
     """Refuse a JPEG 2000 stream whose own sign is another than its header's."""
-    begin = frame.find(b"\xff\x4f\xff\x51")
+    begin = frame.find(_J2K_START)
     if begin < 0 or len(frame) < begin + 43:
         raise EOFError
-    signed = frame[begin + 42] >> 7
-    stated = whole(header, "PixelRepresentation")
-    if signed and stated == 0:
+    if frame[begin + 42] >> 7 and whole(header, "PixelRepresentation") == 0:
         raise VoxelError(
             f"holds a JPEG 2000 stream with a sign, its header says PixelRepresentation 0: "
             f"correct the header, or {AGAIN}"
+        )
+
+
+def _check_unsigned_stream(
+    stored: Shaped[np.ndarray, "row column"], frame: bytes, plane: Plane
+) -> None:
+    """Refuse values that the header's sign makes others, and that are plausible without it."""
+    begin = frame.find(_J2K_START)
+    bits = whole(plane.header, "BitsStored") or 16
+    if frame[begin + 42] >> 7 or not whole(plane.header, "PixelRepresentation"):
+        return
+    negative = stored[stored < 0]
+    unsigned_hu = (negative.astype(np.int64) + (1 << bits)) * plane.slope + plane.intercept
+    likely = int((unsigned_hu < _HIGHEST_HU).sum() + (stored >= 1 << (bits - 1)).sum())
+    if likely > max(_FEW_VOXELS * stored.size, 1):
+        raise VoxelError(
+            f"holds a JPEG 2000 stream without a sign, its header says PixelRepresentation 1, "
+            f"and {likely} of {stored.size} values are plausible without one: correct the "
+            f"header, or {AGAIN}"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hirescam.ct.dicom.headers import Header, frames, numbers, whole
+from hirescam.ct.dicom.headers import CT_CLASSES, Header, frames, numbers, whole
 from hirescam.errors import GeometryError, ReadError
 
 # --- Series: which images of a folder belong together, and what each series is
@@ -15,12 +15,6 @@ from hirescam.errors import GeometryError, ReadError
 ORIGINAL, UNSTATED, DERIVED = "ORIGINAL", "UNSTATED", "DERIVED"
 LOCALIZER, NO_CT = "LOCALIZER", "NO CT"
 
-_CT_CLASSES = (
-    "",  # some archives remove it; the modality then decides
-    "1.2.840.10008.5.1.4.1.1.2",  # CT
-    "1.2.840.10008.5.1.4.1.1.2.1",  # enhanced CT
-    "1.2.840.10008.5.1.4.1.1.2.2",  # legacy converted enhanced CT
-)
 _KINDS = {  # a word of ImageType, and the kind that it tells; the first match wins
     LOCALIZER: LOCALIZER,
     ORIGINAL: ORIGINAL,
@@ -70,6 +64,9 @@ def grouped(headers: Iterable[Header]) -> list[Group]:
         groups[str(header.elements.get("SeriesInstanceUID") or ""), _kind(header)].append(
             header
         )
+    for uid, kind in [*groups]:  # some slices of a series may have lost their ImageType
+        if kind == UNSTATED and (uid, ORIGINAL) in groups:
+            groups[uid, ORIGINAL] += groups.pop((uid, kind))
     found = [Group(uid, kind, members) for (uid, kind), members in groups.items()]
     return sorted(found, key=lambda group: (-group.slices, group.uid, group.kind))
 
@@ -92,13 +89,14 @@ def _kind(header: Header) -> str:
     elements = header.elements
     is_ct = (
         str(elements.get("Modality") or "CT").strip().upper() == "CT"
-        and str(elements.get("SOPClassUID") or "") in _CT_CLASSES
+        and str(elements.get("SOPClassUID") or "")
+        in ("", *CT_CLASSES)  # some archives remove it
         and "Rows" in elements
     )
     if not is_ct:
         return NO_CT
-    said = elements.get("ImageType") or ()
-    words = {said} if isinstance(said, str) else set(said)
+    said = elements.get("ImageType") or ()  # a word, or several
+    words = {word.strip().upper() for word in ([said] if isinstance(said, str) else said)}
     return next((kind for word, kind in _KINDS.items() if word in words), UNSTATED)
 
 
@@ -139,6 +137,7 @@ _SET_ASIDE = {
     UNSTATED: "does not say that it is original, as another does",
 }
 _LIKELIEST = (ORIGINAL, UNSTATED, DERIVED, LOCALIZER)  # part of a series that was named
+_MOST_SHOWN = 6  # numbers of slices that a message names
 _LIST = "name one that `hirescam series` lists (series=…, --series …)"
 
 
@@ -213,12 +212,20 @@ def _reasons(groups: Sequence[Group], rivals: dict[int, str]) -> list[tuple[Grou
 
 
 def _several(counts: Sequence[int], studies: int) -> GeometryError:
-    sizes = " and ".join(map(str, counts))
     wanted = f"one of over {_FEW_SLICES} that has more than any other"
     if studies > 1:
         wanted = f"those of one study, not of {studies}"
+    if counts[0] == 1 < len(counts) - 1:
+        return GeometryError(
+            f"holds {len(counts)} series of 1 slice each, expected {wanted}: a program gave "
+            f"each slice a SeriesInstanceUID of its own; export the series again"
+        )
+    shown = [*map(str, counts[:_MOST_SHOWN])]
+    if len(counts) > _MOST_SHOWN:
+        shown[-1] = "fewer"
     return GeometryError(
-        f"holds {len(counts)} series of {sizes} slices, expected {wanted}: {_LIST}"
+        f"holds {len(counts)} series of {' and '.join(shown)} slices, expected {wanted}: "
+        f"{_LIST}"
     )
 
 

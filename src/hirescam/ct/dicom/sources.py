@@ -15,6 +15,7 @@ from hirescam.errors import ReadError
 
 MOST_FILES = 50_000  # forty scans of 1,200 slices
 _NEVER_SLICES = ("DICOMDIR", "__MACOSX")
+_SLICE_SUFFIXES = ("", ".dcm", ".ima", ".img")
 _NUMBERED = re.compile(r"\.[0-9]+")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1  # bit of an entry's flags
@@ -66,23 +67,25 @@ def _on_disk(path: Path) -> list[Source]:
 
 
 def _is_slice_file(path: Path) -> bool:
-    """Whether it is a file; a link that leads nowhere may be a slice that was not fetched."""
-    if path.is_symlink() and not path.exists():
-        if path.suffix.lower() in ("", ".dcm", ".ima", ".img") or _NUMBERED.fullmatch(
-            path.suffix
-        ):
-            raise ReadError(
-                "holds a link that leads nowhere and may be a slice: fetch what it leads to "
-                "(git annex get), or remove it"
-            )
-        return False
-    return path.is_file()
+    """Whether it is a file, or a link that leads nowhere and may be a slice to be fetched."""
+    return path.is_file() or (
+        path.is_symlink()
+        and not path.exists()
+        and bool(path.suffix.lower() in _SLICE_SUFFIXES or _NUMBERED.fullmatch(path.suffix))
+    )
 
 
 def _file(path: Path) -> Source:
     def reader() -> Stream:
         return path.open("rb")
 
+    def lost() -> Stream:
+        raise ReadError(
+            "is a link that leads nowhere: fetch what it leads to (git annex get), or remove it"
+        )
+
+    if not path.exists():
+        return Source(path, 0, lost, lost)
     return Source(path, path.stat().st_size, reader, reader)
 
 

@@ -12,6 +12,7 @@ from pydicom.uid import generate_uid
 
 from hirescam.ct.dicom.geometry import one_each, planes_of, stacked
 from hirescam.ct.dicom.headers import Header, scan_headers, silence_pydicom
+from hirescam.ct.dicom.passes import one_pass
 from hirescam.ct.dicom.pixels import decoded
 from hirescam.ct.dicom.selection import choose, grouped, the_scan
 from hirescam.ct.dicom.sources import opened
@@ -44,8 +45,10 @@ class SourceSeries:
         return str(self.images[0].FrameOfReferenceUID)
 
 
-def read_source(path: str | Path, *, series: str | None = None) -> SourceSeries:
-    """The series that `read_volume` takes from the same path with the same `series`.
+def read_source(
+    path: str | Path, *, series: str | None = None, acquisition: str | None = None
+) -> SourceSeries:
+    """The series that `read_volume` takes from the same path with the same options.
 
     What its files do not say and every DICOM object must is left empty, as the standard has it.
     Raises `WriteError` for a scan that is no DICOM series, `ReadError` for a damaged one,
@@ -66,7 +69,7 @@ def read_source(path: str | Path, *, series: str | None = None) -> SourceSeries:
         chosen = the_scan(choose(grouped(headers), series))
         repairs = Repairs(allowed=True)
         stack = one_each(
-            stacked(planes_of(chosen.headers, assume_hu=True), repairs),
+            stacked(one_pass(planes_of(chosen.headers, assume_hu=True), acquisition), repairs),
             repairs,
             lambda plane: decoded([plane])[0],
         )

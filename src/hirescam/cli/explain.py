@@ -4,6 +4,7 @@ import json
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -173,16 +174,17 @@ def explain_scan(
             compile=map_options.compile,
             device=map_options.device,
         )
-        step("explaining")
-        found = hirescam.explain(
-            fast,
-            volume,
-            method=map_options.method.value,
-            geometry=map_options.geometry.value,
-            any_values=True,  # `reading` has checked them
-        )
-        step("finding organs")
-        organs = organs_of(volume, extra_outputs.organs)
+        step("explaining, and finding organs")
+        with ThreadPoolExecutor(1) as beside:
+            masks = beside.submit(organs_of, volume, extra_outputs.organs)
+            found = hirescam.explain(
+                fast,
+                volume,
+                method=map_options.method.value,
+                geometry=map_options.geometry.value,
+                any_values=True,  # `reading` has checked them
+            )
+            organs = masks.result()
         hidden = tuple(
             occlude_organ(fast, found, organs, name) for name in extra_outputs.hide or ()
         )

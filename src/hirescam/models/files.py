@@ -20,6 +20,7 @@ from pydantic import (
 )
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch.overrides import TorchFunctionMode
 
 import hirescam
 from hirescam.atomic import atomic_write
@@ -149,7 +150,7 @@ def load_model(path: str | Path, *, trust: bool = False) -> Model:
     if card.architecture == OWN_NETWORK:
         model = _own_network(path.name, card, weights, trust=trust)
         return replace(model, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         network = _build(card)
     try:
         network.load_state_dict(weights, assign=True)
@@ -290,6 +291,21 @@ def _read_header(name: str, header: str) -> tuple[Card, str | None]:
             f"the card of {name} is not valid at {'.'.join(map(str, first['loc'])) or 'top'}: "
             f"{first['msg']}: write the model again with hirescam.save_model"
         ) from error
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Random values for parameters are not drawn: weights from a file replace them.
+
+    On the meta device a draw does nothing, but makes torch import its compiler, a second of
+    every command.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        return function(*args, **(kwargs or {}))
 
 
 def _build(card: Card) -> Classifier:

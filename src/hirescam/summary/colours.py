@@ -114,10 +114,10 @@ def blend(
     brightness: Float[np.ndarray, "*place"], values: Float[np.ndarray, "*place"], scale: Scale
 ) -> UInt8[np.ndarray, "*place 3"]:
     """The scan's brightness with a map's colour over it, as RGB."""
-    pixels = np.repeat(brightness[..., None], 3, axis=-1)
-    painted = values != 0
-    strength = np.clip(values[painted] / scale.limit, -1, 1)
-    opacity = MOST_OPAQUE * np.abs(strength)[:, None]
-    colour = np.where(strength[:, None] > 0, RAISED, LOWERED)
-    pixels[painted] += opacity * (colour - pixels[painted])
-    return np.rint(pixels * 255).astype(np.uint8)
+    strength = np.clip(values / scale.limit, -1, 1)
+    opacity, raised = MOST_OPAQUE * np.abs(strength), strength > 0
+    pixels = np.empty((*brightness.shape, 3), np.uint8)
+    for channel, (up, down) in enumerate(zip(RAISED, LOWERED, strict=True)):
+        blended = brightness + opacity * (np.where(raised, up, down) - brightness)
+        pixels[..., channel] = np.rint(blended.astype(brightness.dtype) * 255)
+    return pixels

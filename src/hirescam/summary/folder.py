@@ -6,7 +6,8 @@ and maps/ stand beside it.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,7 @@ from hirescam.summary.pictures import build_stage, lesion_on_stage, montage
 from hirescam.summary.viewer_data import MASKS_FOLDER, Words, living_page, write_living
 
 SCHEMA_VERSION = "2.1"
+_THREADS = 4
 
 
 def summary_schema() -> dict[str, Any]:
@@ -232,8 +234,12 @@ def write_summary(
             warnings=warnings,
         )
         if pages:
-            write_living(explanation, names, words, folder)
-            pictures = _write_pictures(explanation, rows, scale, names, folder, known)
+            with ThreadPoolExecutor(_THREADS) as pool:  # what packs bytes lets others work
+                living = pool.submit(write_living, explanation, names, words, folder)
+                pictures = _write_pictures(
+                    explanation, rows, scale, names, folder, known, pool.map
+                )
+                living.result()
             text = living_page(told, explanation, rows, scale, pictures, organs, words, known)
             (folder / "report.html").write_text(text, encoding="utf-8")
         if organs is not None:
@@ -289,20 +295,22 @@ def _write_pictures(
     names: Mapping[str, Files],
     folder: Path,
     lesions: Mapping[str, Bool[np.ndarray, "slice row column"]],
+    each: Callable[..., Iterable[tuple[str, tuple[str, tuple[int, int]]]]],
 ) -> Pictures:
     stage = build_stage(
         explanation.input_volume, explanation.raw_maps.shape[1:], explanation.affine
     )
-    pictures = {}
     (folder / "pictures").mkdir()
-    for row in rows:
+
+    def drawn(row: Finding) -> tuple[str, tuple[str, tuple[int, int]]]:
         lesion = lesions.get(row.label)
         if lesion is not None:
             lesion = lesion_on_stage(lesion, explanation.scan.affine, stage)
         picture = montage(row, stage, explanation.affine, scale, lesion)
-        picture.save(folder / names[row.label]["picture"], compress_level=3)
-        pictures[row.label] = data_uri(picture), picture.size
-    return pictures
+        picture.save(folder / names[row.label]["picture"], compress_level=1)
+        return row.label, (data_uri(picture), picture.size)
+
+    return dict(each(drawn, rows))
 
 
 def _known_lesions(

@@ -86,6 +86,11 @@ class Stage:
     axes: tuple[Axis, Axis, Axis]
     pixel_mm: float
 
+    @cached_property
+    def dots(self) -> tuple[Bool[np.ndarray, "down across"], ...]:
+        """For each view, the pixels of the dotted line around what the cells cover."""
+        return tuple(_dotted(self.axes[view.down], self.axes[view.across]) for view in VIEWS)
+
 
 def build_stage(
     scan: Volume, cells: tuple[int, ...], affine: Float64[np.ndarray, "4 4"]
@@ -156,7 +161,9 @@ def overlay(
 ) -> UInt8[np.ndarray, "down across 3"]:
     """`painted`, with a dotted line that encloses the cells' field."""
     picture = painted(stage, view, values, cell, window=window, scale=scale)
-    return _outlined(picture, stage.axes[view.down], stage.axes[view.across])
+    dots = stage.dots[view.into]
+    picture[dots] = picture[dots] // 2 + 100
+    return picture
 
 
 def painted(
@@ -217,13 +224,10 @@ def _with_lesion(
     return np.where(line[..., None], np.array(LESION, np.uint8), picture)
 
 
-def _outlined(
-    picture: UInt8[np.ndarray, "down across 3"], down: Axis, across: Axis
-) -> UInt8[np.ndarray, "down across 3"]:
+def _dotted(down: Axis, across: Axis) -> Bool[np.ndarray, "down across"]:
     field = np.outer(down.field, across.field)
     edge = field & ~ndimage.binary_erosion(field, border_value=1)
-    dots = np.add.outer(np.arange(down.pixels), np.arange(across.pixels)) % 6 < 2
-    return np.where((edge & dots)[..., None], picture // 2 + 100, picture).astype(np.uint8)
+    return edge & (np.add.outer(np.arange(down.pixels), np.arange(across.pixels)) % 6 < 2)
 
 
 INK, SOFT, PAPER = "#f2f2f2", "#a9afb8", "#000000"

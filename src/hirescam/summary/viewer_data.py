@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
@@ -250,31 +251,33 @@ def inline_living(
     most_bytes: int,
 ) -> dict[str, str]:
     """What the viewer reads, by name, as text: with a thinned scan that fits, or none."""
-    files = {"summary.json": json.dumps(summary, ensure_ascii=False, allow_nan=False)}
-    chosen = [explanation.labels.index(row.label) for row in rows]
     maps = {explanation.provenance.method: explanation.raw_maps} | dict(explanation.other_maps)
-    for method, values in maps.items():
-        files[_maps_file(method)] = _packed(values[chosen])
+    chosen = [explanation.labels.index(row.label) for row in rows]
+    grids = {_maps_file(method): values[chosen] for method, values in maps.items()}
     stored_organs = None
     if organs is not None:
         codes, affine = shrink(organs.codes, organs.affine, ORGAN_VOXELS, mean=False)
         stored_organs = Stored.whole(ORGANS_VIEW, codes, affine)
-        files[ORGANS_VIEW] = _packed(codes)
+        grids[ORGANS_VIEW] = codes
     stored_lesions: list[tuple[Stored, str]] = []
     for label, lesion in (lesions or {}).items():
-        codes, affine = shrink(
-            lesion.astype(np.uint8), explanation.scan.affine, ORGAN_VOXELS, mean=False
+        inside, affine = lesion.astype(np.uint8), explanation.scan.affine
+        codes, affine = shrink(inside, affine, ORGAN_VOXELS, mean=False)
+        stored_lesions.append(
+            (Stored.whole(f"lesion-{len(stored_lesions)}", codes, affine), label)
         )
-        name = f"lesion-{len(stored_lesions)}"
-        files[name] = _packed(codes)
-        stored_lesions.append((Stored.whole(name, codes, affine), label))
+        grids[stored_lesions[-1][0].file] = codes
     voxels = _rounded(explanation.input_volume)
+    files = {"summary.json": json.dumps(summary, ensure_ascii=False, allow_nan=False)}
     for most in _SCAN_VOXELS:
-        small, affine = shrink(voxels, explanation.input_volume.affine, most)
-        files[_SCAN] = _packed(small)
+        grids[_SCAN], affine = shrink(voxels, explanation.input_volume.affine, most)
+        scan = Stored.whole(_SCAN, grids[_SCAN], affine)
+        with ThreadPoolExecutor() as pool:  # gzip lets others work
+            files |= zip(grids, pool.map(_packed, grids.values()), strict=True)
+        grids.clear()  # but for the scan they stay as they are
         told = scene(
             summary,
-            scan=Stored.whole(_SCAN, small, affine),
+            scan=scan,
             organs=stored_organs,
             maps={method: _offsets(rows, values, method) for method, values in maps.items()},
             words=words,

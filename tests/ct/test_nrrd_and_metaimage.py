@@ -1,5 +1,7 @@
 """NRRD and MetaImage: place, and damage that ITK passes over or only prints."""
 
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -8,7 +10,7 @@ import SimpleITK as sitk
 
 from hirescam import errors
 from hirescam.ct.reading import read_volume
-from make import volume
+from make import REPO, volume
 from make_dicom import PLANTED
 
 FORMATS = [".nrrd", ".nhdr", ".mha", ".mhd"]
@@ -266,3 +268,15 @@ def test_voxels_in_a_folder_beside_are_read(name, tmp_path):
     (tmp_path / name).write_bytes(bytes(16))
     assert read_volume(metaimage(tmp_path / "a.mhd", ElementDataFile=name)).shape == (2, 2, 2)
     assert read_volume(nrrd(tmp_path / "a.nhdr", data_file=name)).shape == (2, 2, 2)
+
+
+def test_attacked_headers_end_in_our_own_errors_and_open_no_other_file():
+    """A short run of what benchmarks/fuzz_headers.py does by the ten thousand."""
+    script = REPO / "benchmarks" / "fuzz_headers.py"
+    run = subprocess.run(
+        [sys.executable, script, "400", "50000"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "0 at fault" in run.stdout
+    assert "| read |" in run.stdout
+    assert run.stderr == ""

@@ -1,15 +1,21 @@
-"""Real series: voxel for voxel, and place for place, what SimpleITK and dcm2niix read."""
+"""Real series: voxel for voxel, and place for place, what other readers make of them."""
 
+import fnmatch
+import importlib.util
 import shutil
 import subprocess
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from pydicom import data, dcmread
 
 from hirescam.ct.reading import read_volume
 from hirescam.ct.volume import reorient
-from make import shared_data
+from hirescam.errors import ReadError
+from make import REPO, shared_data
 from make_dicom import zipped
 
 SERIES = ["fuzun", "cip64/dicom", "abdomen/dicom", "ibsi/dicom/image"]
@@ -52,3 +58,54 @@ def test_a_zip_of_a_real_series_is_the_same_scan(tmp_path):
 def test_a_folder_above_finds_the_scan_beside_structures_drawn_on_it():
     scan = read_volume(shared_data("ct", "ibsi/dicom"))
     assert np.array_equal(scan.voxels, read_volume(shared_data("ct/ibsi/dicom/image")).voxels)
+
+
+def documented():
+    """Each row of the documented table of pydicom's CT files: pattern, and what comes of it."""
+    page = (REPO / "docs/how-to/dicom-folders.md").read_text(encoding="utf-8")
+    table = page.split("| file | comes out |\n|---|---|\n")[1].split("\n\n")[0]
+    return [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in table.splitlines()]
+
+
+def ct_files():
+    """The CT files among pydicom's, and those of pydicom-data where it is installed."""
+    roots = [Path(data.__file__).parent / "test_files"]
+    if found := importlib.util.find_spec("data_store"):
+        roots.append(Path(found.submodule_search_locations[0]) / "data")
+    for root in roots:
+        for path in sorted(path for path in root.rglob("*") if path.is_file()):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    header = dcmread(path, stop_before_pixels=True, force=True)
+                    is_ct = header.get("Modality") == "CT"
+                except Exception:
+                    continue
+            if is_ct and path.suffix != ".py":
+                yield path.relative_to(root).as_posix(), path
+
+
+CT_FILES = dict(ct_files())
+
+
+def test_pydicom_comes_with_ct_files():
+    assert len(CT_FILES) >= 60
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CT_FILES)
+def test_a_file_of_pydicom_is_read_equal_or_refused_as_documented(name):
+    outcomes = [said for pattern, said in documented() if fnmatch.fnmatch(name, pattern)]
+    assert len(outcomes) == 1, "a row of the table in docs/how-to/dicom-folders.md"
+    (said,) = outcomes
+    if said.startswith("refused: "):
+        with pytest.raises(ReadError, match=said.removeprefix("refused: ").split(" (")[0]):
+            read_volume(CT_FILES[name], on_bad_geometry="repair")
+        return
+    (read,) = read_volume(CT_FILES[name], on_bad_geometry="repair").voxels
+    header = dcmread(CT_FILES[name])
+    stored = header.pixel_array.astype(float)
+    hu = stored * float(header.RescaleSlope) + float(header.RescaleIntercept)
+    padding = stored == header.get("PixelPaddingValue", np.nan)
+    assert np.array_equal(read, np.where(padding, read, hu))
+    assert (read[padding] == -1000).all()

@@ -24,6 +24,7 @@ _CHUNK_BYTES = 1 << 20
 _LONGEST_HEADER_BYTES = 1 << 20
 _LONGEST_LINE_BYTES = 1 << 18
 _MOST_PADDING_BYTES = 1 << 20
+_LARGEST = 1e9
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 UNITS_MM = {
@@ -211,6 +212,11 @@ def real_numbers(text: str, name: str, count: int) -> list[float]:
         raise GeometryError(
             f"its {name} holds {len(numbers)} numbers in {len(words)} words, expected {count} "
             f"numbers: fetch it again, or convert the scan again from its DICOM series"
+        )
+    if max(map(abs, numbers), default=0.0) > _LARGEST:
+        raise GeometryError(
+            f"its {name} holds a number beyond {_LARGEST:g}, which no place or length has: "
+            f"convert the scan again from its DICOM series"
         )
     return numbers
 

@@ -3,12 +3,16 @@
 import gzip
 import json
 
+import pydicom
 import pytest
+from typer.main import get_command
 
-from hirescam.cli.main import main
+from hirescam.cli.main import app, main
+from hirescam.methods import OUTPUT_LEVEL
 from hirescam.models.files import save_model
 from hirescam.organs.files import read_organs, save_organs
 from hirescam.simulation.chest import simulate
+from hirescam.viewer.cases import read_cases
 from make_dicom import PLANTED, setting, write_series
 from make_models import small_model
 
@@ -113,3 +117,27 @@ def holds_name(path):
     content = path.read_bytes()
     plain = gzip.decompress(content) if path.suffix == ".gz" else content
     return PLANTED.encode() in plain
+
+
+def test_maps_of_any_method_of_one_forward_pass_are_written_and_named(explain):
+    numbers, out, told, _ = explain(
+        "series", "--method", "layercam", "--also", "xgradcam", "--also", "hirescam", "--dicom"
+    )
+    assert told == 0
+    assert numbers["provenance"]["method"] == "layercam"
+    assert {path.name for path in out.glob("maps_*")} == {"maps_xgradcam", "maps_hirescam"}
+    assert not any(row["guarantee"]["holds_for_method"] for row in numbers["findings"])
+    named = {pydicom.dcmread(path).SeriesDescription for path in out.glob("dicom/*.dcm")}
+    assert "hirescam: layercam maps" in named
+    (case,) = read_cases(out)
+    assert set(case.scene["maps"]) == {"layercam", "xgradcam", "hirescam"}
+    assert case.scene["methods"]["xgradcam"] == "XGrad-CAM"
+    _, _, told, _ = explain("no-such-scan", "--method", "occlusion", "--overwrite")
+    assert "needs runs of the network of its own" in told
+
+
+def test_the_help_names_every_method_of_one_forward_pass():
+    (option,) = (
+        each for each in get_command(app).commands["explain"].params if each.name == "method"
+    )
+    assert [name for name in OUTPUT_LEVEL if name not in option.help] == []

@@ -11,10 +11,10 @@ from torch import nn
 import hirescam
 from hirescam.ct.preparation import network_input, place
 from hirescam.ct.volume import Volume
-from hirescam.errors import ModelError, VoxelError
-from hirescam.explanation import Geometry, Method, explain, fingerprint
-from hirescam.explanation.explanation import GEOMETRIES, MAPS
-from hirescam.methods import Kind
+from hirescam.errors import HirescamError, ModelError, VoxelError
+from hirescam.explanation import Geometry, explain, fingerprint
+from hirescam.explanation.explanation import GEOMETRIES
+from hirescam.methods import OUTPUT_LEVEL, Kind
 from hirescam.models.accelerate import accelerate
 from make import affine, volume
 from make_models import marker_model, small_model
@@ -91,8 +91,30 @@ def test_a_model_in_training_is_explained_as_it_scores_and_left_in_training(foun
 
 
 def test_every_way_to_ask_for_is_in_a_table():
-    assert set(MAPS) == set(get_args(Method))
     assert set(GEOMETRIES) == set(get_args(Geometry))
+
+
+@pytest.mark.parametrize("method", OUTPUT_LEVEL)
+def test_each_method_of_one_forward_pass_can_be_asked_for(found, method):
+    also = ("hirescam",)
+    other = explain(small_model(), found.scan, method=method, also=also, any_values=True)
+    assert other.provenance.method == method
+    assert set(other.other_maps) == {"hirescam"} - {method}
+    kept = other.other_maps.get("hirescam", other.raw_maps)
+    np.testing.assert_array_equal(kept, found.raw_maps)
+    verdict = other.guarantees["lung_cyst"]
+    adds_up = other.raw_maps.sum(axis=(1, 2, 3)) + other.offsets
+    is_exact = np.allclose(adds_up, other.logits, rtol=1e-4, atol=1e-5)
+    assert verdict.holds_for(method) <= is_exact, "what is called guaranteed adds up"
+    assert verdict.holds_for(method) == (method in ("hirescam", "gradient_times_activation"))
+    assert verdict.sentence(method).startswith("Guaranteed") == verdict.holds_for(method)
+
+
+def test_a_method_that_needs_runs_of_its_own_is_named_with_where_it_is(found):
+    with pytest.raises(HirescamError, match=r"hirescam\.methods\.occlusion\(model\.network"):
+        explain(small_model(), found.scan, method="occlusion", any_values=True)
+    with pytest.raises(HirescamError, match="layercam"):
+        explain(small_model(), found.scan, also=("layer-cam",), any_values=True)
 
 
 def test_voxels_that_must_not_be_written_to_are_explained(found):

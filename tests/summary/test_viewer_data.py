@@ -10,7 +10,7 @@ import pytest
 from hirescam.errors import ReadError
 from hirescam.summary.findings import findings
 from hirescam.summary.report_quotes import read_report, report_words
-from hirescam.summary.viewer_data import inline_living, shrink
+from hirescam.summary.viewer_data import inline_viewer_files, shrink
 from make import affine, volume
 from make_viewed import LABELS, REPORT, found_case
 
@@ -60,7 +60,7 @@ SUMMARY = {
 def inlined(**options):
     found = found_case()
     told = {"most_bytes": 1_000_000} | options
-    return found, inline_living(SUMMARY, found, findings(found), None, None, **told)
+    return found, inline_viewer_files(SUMMARY, found, findings(found), None, None, **told)
 
 
 def test_maps_of_both_methods_travel_bit_by_bit():

@@ -35,13 +35,6 @@ if TYPE_CHECKING:
     from hirescam.explanation import OrganOcclusion
 
 
-class Method(StrEnum):
-    """How maps are made."""
-
-    hirescam = "hirescam"
-    gradcam = "gradcam"
-
-
 class Geometry(StrEnum):
     """Where a map's cells lie in the patient."""
 
@@ -63,7 +56,17 @@ class MapOptions:
     label: Annotated[
         list[str] | None, Option(help="write only this label (repeatable); all by default")
     ] = None
-    method: Annotated[Method, Option(help="how maps are made")] = Method.hirescam
+    method: Annotated[
+        str,
+        Option(
+            help="how maps are made: hirescam, gradcam, gradcam_plus_plus, xgradcam, layercam, "
+            "gradient_times_activation or eigencam"
+        ),
+    ] = "hirescam"
+    also: Annotated[
+        list[str] | None,
+        Option(help="maps to make beside, to compare (repeatable); hirescam and gradcam"),
+    ] = None
     geometry: Annotated[
         Geometry, Option(help="where a map's cells lie: true centres, or as published")
     ] = Geometry.receptive_field
@@ -150,7 +153,7 @@ def explain_scan(
         step("reading the model")
         import hirescam
         from hirescam.atomic import refuse_to_replace
-        from hirescam.explanation import occlude_organ
+        from hirescam.explanation import BESIDE, check_methods, occlude_organ
         from hirescam.explanation.input_warnings import input_warnings
         from hirescam.export.dicom.source import read_source
         from hirescam.models.files import open_model
@@ -158,6 +161,7 @@ def explain_scan(
 
         refuse_to_replace(out, "summary", overwrite=overwrite)
         check_masks(extra_outputs.organs)
+        check_methods(map_options.method, *(map_options.also or ()))
         report = None if one.report is None else read_report(one.report)
         opened = open_model(model, trust=trust)
         opened.check_labels(map_options.label or ())
@@ -180,7 +184,8 @@ def explain_scan(
             found = hirescam.explain(
                 fast,
                 volume,
-                method=map_options.method.value,
+                method=map_options.method,
+                also=map_options.also or BESIDE,
                 geometry=map_options.geometry.value,
                 any_values=True,  # `reading` has checked them
             )
@@ -245,7 +250,8 @@ def explain_cohort(
         model,
         trust=trust,
         reading=reading,
-        method=map_options.method.value,
+        method=map_options.method,
+        also=tuple(map_options.also) if map_options.also else None,
         geometry=map_options.geometry.value,
         precision=map_options.precision.value,
         compile=map_options.compile,

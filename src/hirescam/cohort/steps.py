@@ -16,7 +16,7 @@ from hirescam.ct.sandbox import read_volume_sandboxed
 from hirescam.ct.validation import as_read_error, check_hounsfield
 from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError
-from hirescam.explanation import Geometry, Method, explain, occlude_organ
+from hirescam.explanation import BESIDE, Geometry, check_methods, explain, occlude_organ
 from hirescam.models.accelerate import accelerate
 from hirescam.models.files import Model, load_model, open_model
 from hirescam.organs.files import read_organs, save_organs
@@ -73,14 +73,16 @@ class Explaining:
     """Options of `explain` and of its summary; `threads` too, for they change last digits.
 
     With `organs` of the manifest, or else found in the scan, evidence is told by organ; organs
-    in `hidden` are hidden to check that. Without `pages` a scan's folder holds summary.json,
+    in `hidden` are hidden to check that. `also` names methods whose maps are made beside; left
+    out, those that pages compare with. Without `pages` a scan's folder holds summary.json,
     maps and organs alone.
     """
 
     model: str
     model_sha256: str
     reading: Reading = STRICT
-    method: Method = "hirescam"
+    method: str = "hirescam"
+    also: tuple[str, ...] | None = None
     geometry: Geometry = "receptive-field"
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
@@ -103,6 +105,7 @@ class Explaining:
             "model_sha256": self.model_sha256,
             "reading": self.reading.settings,
             "method": self.method,
+            "also": self.also and list(self.also),
             "geometry": self.geometry,
             "precision": self.precision,
             "compile": self.compile,
@@ -123,6 +126,7 @@ class Explaining:
             model,
             volume,
             method=self.method,
+            also=self.also or (BESIDE if self.pages else ()),
             geometry=self.geometry,
             any_values=True,  # `reading` has checked them
         )
@@ -141,12 +145,14 @@ class Explaining:
 def explaining(model: Path | str, *, trust: bool = False, **options: Any) -> Explaining:
     """The step for a model, which is opened once to see that it is one.
 
-    Raises `ModelError` if it is none, `TargetError` for labels that it does not have.
+    Raises `ModelError` if it is none, `TargetError` for labels that it does not have,
+    `HirescamError` for a method whose maps are not made of one forward pass.
     """
     loaded = open_model(model, trust=trust)
     where = str(Path(model).absolute()) if Path(model).is_file() else str(model)
     step = Explaining(where, loaded.sha256, trust=trust, **options)
     loaded.check_labels(step.labels or ())
+    check_methods(step.method, *(step.also or ()))
     return step
 
 

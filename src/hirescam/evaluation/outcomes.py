@@ -19,8 +19,9 @@ from hirescam.atomic import atomic_write
 from hirescam.ct.packed import read_packed
 from hirescam.ct.preparation import windowed
 from hirescam.errors import ModelError, ReadError
-from hirescam.explanation import MAPS
+from hirescam.explanation import BESIDE
 from hirescam.methods._engine import capture
+from hirescam.methods.map_methods import maps_from_capture
 from hirescam.metrics.lesions import LESION_MEASURES, lesion_measures
 from hirescam.metrics.organ_iou import Definition, organ_ious, scaled
 from hirescam.models.files import Model
@@ -36,7 +37,8 @@ from hirescam.training.prepared import (
     read_prepared_lesions,
 )
 
-METHODS = tuple(MAPS)
+METHODS = BESIDE
+"""The two that the paper compares, by name."""
 SIGNS = ("positive", "negative")
 
 
@@ -125,7 +127,7 @@ def outcome(
         slice_scores = network.slice_scores(seen.activation)
     if slice_scores is None:
         slice_scores = seen.scores.new_empty(1, len(model.labels), 0)
-    maps = np.stack([_array(MAPS[method](seen)[0]) for method in METHODS])
+    maps = np.stack([_array(maps_from_capture(method, seen)[0]) for method in METHODS])
     allowed = regions.allowed()
     absent = ~regions.present
     ious = np.stack([organ_ious(each, allowed, definition=definition) for each in maps])

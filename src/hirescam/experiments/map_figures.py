@@ -32,6 +32,7 @@ from hirescam.explanation.organ_shares import (
 )
 from hirescam.figures.charts import place_bar
 from hirescam.figures.scan_panel import Scene, draw_map, scene, strongest_slice
+from hirescam.methods.map_methods import MAP_METHODS
 from hirescam.models.files import Model
 from hirescam.organs.masks import OrganMasks
 from hirescam.organs.segment import segment_organs
@@ -39,7 +40,7 @@ from hirescam.regions.allowed import possible_places
 from hirescam.training.datasets.cases import Case
 from hirescam.training.prepared import OnProgress, read_masks
 
-METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
+METHOD_NAMES = {method: MAP_METHODS[method].title for method in METHODS}
 """As pictures write them."""
 
 
@@ -185,10 +186,7 @@ class MappedScan:
 def map_scan(model: Model, case: Case, methods: tuple[str, ...] = METHODS) -> MappedScan:
     """Read, explain and segment the scan of a case; of a simulated one the organs are known."""
     scan = read_volume(case.scan)
-    explanations = {
-        method: explain(model, scan, method=method)  # type: ignore[arg-type]  # of METHODS
-        for method in methods
-    }
+    explanations = {method: explain(model, scan, method=method) for method in methods}
     return MappedScan(explanations, organs_of(case, scan))
 
 

@@ -8,11 +8,11 @@ import warnings
 from typing import Any
 
 from hirescam.explanation.explanation import (
-    MAPS,
+    BESIDE,
     Explanation,
     Geometry,
-    Method,
     Provenance,
+    check_methods,
     explain,
     fingerprint,
 )
@@ -39,14 +39,14 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "MAPS",
+    "BESIDE",
     "Agreement",
     "Explanation",
     "Geometry",
-    "Method",
     "OrganOcclusion",
     "OrganShares",
     "Provenance",
+    "check_methods",
     "explain",
     "fingerprint",
     "occlude_organ",

@@ -5,7 +5,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,9 +23,9 @@ from hirescam.ct.volume import Volume
 from hirescam.errors import HirescamError, ModelError, ReadError, VoxelError
 from hirescam.explanation.organ_shares import OrganShares, organ_shares, organs_in_cells
 from hirescam.methods._audit import Guarantee, audit_each
-from hirescam.methods._cam import gradcam_maps, hirescam_maps
 from hirescam.methods._engine import capture, layer_name, replay
 from hirescam.methods.dataflow import DataFlow
+from hirescam.methods.map_methods import MAP_METHODS, OUTPUT_LEVEL, maps_from_capture
 from hirescam.methods.state import restored_state
 from hirescam.models.files import Model
 from hirescam.models.wrap import WrappedNetwork
@@ -139,29 +139,45 @@ class Explanation:
         return as_html(self)
 
 
-Method = Literal["hirescam", "gradcam"]
 Geometry = Literal["receptive-field", "published"]
-MAPS = {"hirescam": hirescam_maps, "gradcam": gradcam_maps}
+BESIDE = ("hirescam", "gradcam")
+"""The methods whose maps are made beside the one asked for, unless others are named."""
+
+
+def check_methods(*methods: str) -> None:
+    """Raise `HirescamError` for a name whose maps `explain` cannot make of its forward pass."""
+    for method in methods:
+        if method in OUTPUT_LEVEL:
+            continue
+        if method in MAP_METHODS:
+            raise HirescamError(
+                f"{method} needs runs of the network of its own: for it use "
+                f"hirescam.methods.{method}(model.network, x), here one of "
+                f"{', '.join(OUTPUT_LEVEL)}"
+            )
+        _check_known("method", method, OUTPUT_LEVEL)
 
 
 def explain(
     model: Model,
     volume: Volume,
     *,
-    method: Method = "hirescam",
+    method: str = "hirescam",
+    also: Sequence[str] = BESIDE,
     geometry: Geometry = "receptive-field",
     any_values: bool = False,
 ) -> Explanation:
     """Say for every label of `model` how likely it is in `volume` and which places made it so.
 
-    All labels cost one forward pass. `geometry` places the map's cells in the patient: where
+    All labels cost one forward pass. `method` and `also`, whose maps become `other_maps`, are
+    names of `methods.OUTPUT_LEVEL`. `geometry` places the map's cells in the patient: where
     their receptive fields are centred, or stretched over the slice as in the published figures.
 
     Raises `VoxelError` for values that cannot be a CT of a person in HU, unless `any_values`
     are to be explained, such as a phantom's; `ModelError` for weights that are not float32
     above the explained layer, or give no numbers.
     """
-    _check(model, volume, method, geometry, any_values)
+    _check(model, volume, (method, *also), geometry, any_values)
     input_volume = place(volume, model.preparation)
     network = model.network
     device = next(network.parameters()).device
@@ -176,7 +192,7 @@ def explain(
     ):  # scores above the layer, as they were captured
         verdicts, offsets = audit_each(seen, above, flow=flow)
         slice_scores = network.slice_scores(seen.activation)
-    maps = {name: make(seen)[0] for name, make in MAPS.items()}
+    maps = {name: maps_from_capture(name, seen)[0] for name in dict.fromkeys((method, *also))}
     if isinstance(network, WrappedNetwork):  # whose axes may be turned inside
         order = (0, *(1 + axis for axis in network.map_order(len(x[0]))))
         maps = {name: each.permute(order) for name, each in maps.items()}
@@ -208,7 +224,7 @@ def fingerprint(volume: Volume) -> str:
 
 
 def _provenance(
-    model: Model, volume: Volume, method: Method, layer: str, geometry: Geometry
+    model: Model, volume: Volume, method: str, layer: str, geometry: Geometry
 ) -> Provenance:
     return Provenance(
         model=model.card.name,
@@ -242,14 +258,16 @@ GEOMETRIES: dict[Geometry, Callable[[Model, tuple[int, ...]], tuple[Cells, Cells
 """Where a map's cells lie on the placed scan's slices, rows and columns."""
 
 
-def _check(model: Model, volume: Volume, method: str, geometry: str, any_values: bool) -> None:
+def _check(
+    model: Model, volume: Volume, methods: Sequence[str], geometry: str, any_values: bool
+) -> None:
     if isinstance(model, torch.nn.Module):
         raise ModelError(
             f"a {type(model).__name__} is a network without labels or preparation: make a "
             f"model of it with hirescam.wrap(network, labels=[…], preparation=…); for images "
             f"use hirescam.methods.hirescam(network, x)"
         )
-    _check_known("method", method, MAPS)
+    check_methods(*methods)
     _check_known("geometry", geometry, GEOMETRIES)
     head = getattr(model.network, "head", model.network)
     if any(weight.dtype != torch.float32 for weight in head.parameters()):

@@ -18,8 +18,8 @@ from torch import Tensor
 from hirescam.images.networks import TwoParts
 from hirescam.images.parts import PhotographInputs
 from hirescam.images.photographs import Photograph, masks_on_grid
-from hirescam.methods._cam import gradcam_maps, hirescam_maps
 from hirescam.methods._engine import capture
+from hirescam.methods.map_methods import maps_from_capture
 from hirescam.metrics.organ_iou import THRESHOLDS
 
 WHAT_AN_IOU_SAYS = (
@@ -64,7 +64,8 @@ def _at_thresholds(
     return inside[1:] / np.maximum(inside[0] + outside[1:], 1)
 
 
-METHODS = {"hirescam": hirescam_maps, "gradcam": gradcam_maps}
+METHODS = ("hirescam", "gradcam")
+"""The two that the paper compares, by name."""
 
 Evaluator = Callable[[TwoParts], "PhotographScores"]
 
@@ -109,7 +110,9 @@ def measure(
         rows, classes = np.nonzero(labels[photograph : photograph + len(x)])
         shown, column = np.unique(classes, return_inverse=True)
         mine = slice(pair, pair + len(rows))
-        of_pairs = (maps(seen, shown.tolist())[rows, column] for maps in METHODS.values())
+        of_pairs = (
+            maps_from_capture(method, seen, shown.tolist())[rows, column] for method in METHODS
+        )
         values.append(
             [ious(each.cpu(), masks.inside[mine], masks.known[mine]) for each in of_pairs]
         )
@@ -138,7 +141,7 @@ def maps_of(
     """Maps of every label by each method."""
     device = next(network.parameters()).device
     seen = capture(network, x.to(device), layer=network.features)
-    return {name: maps(seen).cpu().numpy() for name, maps in METHODS.items()}
+    return {method: maps_from_capture(method, seen).cpu().numpy() for method in METHODS}
 
 
 def difference(maps: Mapping[str, Float[np.ndarray, "batch label row column"]]) -> float:

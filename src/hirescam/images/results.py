@@ -16,6 +16,7 @@ from hirescam.evaluation.tables import Row
 from hirescam.figures.output import TWO_COLUMNS_MM, printed
 from hirescam.images.fit import History
 from hirescam.images.measure import METHODS
+from hirescam.methods.map_methods import MAP_METHODS
 from hirescam.metrics.classification import Interval, auroc, bootstrap
 from hirescam.summary.colours import Scale, blend
 
@@ -64,7 +65,7 @@ def by_epoch(histories: Mapping[str, History], truth: Truth) -> Iterator[Row]:
 def mean_iou(history: History, method: str, truth: Truth) -> Interval:
     """Over all pairs, with its 95 % interval had other photographs been drawn."""
     values = np.zeros(truth.shape)
-    values[np.nonzero(truth)] = history.ious[history.best, list(METHODS).index(method)]
+    values[np.nonzero(truth)] = history.ious[history.best, METHODS.index(method)]
 
     def mean(drawn: np.ndarray) -> float:
         return float(values[drawn].sum() / max(truth[drawn].sum(), 1))
@@ -96,7 +97,6 @@ def _mean(values: np.ndarray) -> float:
 
 
 _MAP_MM = 27.0
-METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ def draw_gallery(examples: Sequence[Example], path: Path) -> None:
                 if 0 < example.mask.mean() < 1:
                     axes.contour(example.mask, [0.5], colors="white", linewidths=0.6)
         for axes, (network, method) in zip(grid[0, 1:], columns, strict=True):
-            axes.set_title(f"{network}\n{METHOD_NAMES[method]}")
+            axes.set_title(f"{network}\n{MAP_METHODS[method].title}")
 
 
 def _painted(

@@ -370,6 +370,14 @@ class Kind(StrEnum):
     NONE = "not guaranteed"
 
 
+EXACT = {
+    "hirescam": (Kind.CAM, Kind.AFFINE),
+    "gradient_times_activation": (Kind.CAM, Kind.AFFINE),
+    "gradcam": (Kind.CAM,),
+}
+"""The methods whose maps add up to the score, and the kinds of network for which they do."""
+
+
 @dataclass(frozen=True)
 class Guarantee:
     """The verdict, the largest relative disagreement found, and over how many probes.
@@ -390,9 +398,8 @@ class Guarantee:
     around: str | None = None
 
     def holds_for(self, method: str) -> bool:
-        """Whether maps by `method`, "hirescam" or "gradcam", account for the whole score."""
-        exact = {"hirescam": (Kind.CAM, Kind.AFFINE), "gradcam": (Kind.CAM,)}
-        return self.kind in exact.get(method, ())
+        """Whether maps by `method`, a name of `METHODS`, account for the whole score."""
+        return self.kind in EXACT.get(method, ())
 
     @property
     def probes(self) -> int:
@@ -420,6 +427,11 @@ class Guarantee:
                 f"Everything after the explained layer is affine (largest gap "
                 f"{self.gap:.0e} in {self.n_probes} probes), so nothing the network used is "
                 f"missing from the map."
+            )
+        if method not in EXACT and self.kind is not Kind.NONE:
+            return (
+                "Not guaranteed: maps by this method do not add up to the score, whatever the "
+                "network. Use HiResCAM, which is exact for this network."
             )
         if self.kind is Kind.AFFINE:
             return (

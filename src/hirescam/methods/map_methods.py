@@ -221,6 +221,15 @@ _ROWS = (
 MAP_METHODS = {row.name: row for row in _ROWS}
 OUTPUT_LEVEL = {name: row for name, row in MAP_METHODS.items() if row.at_output_level}
 """Methods that share the forward pass of `explain`."""
+
+
+def maps_from_capture(method: str, seen: Capture, targets: Targets = "all") -> Tensor:
+    """Maps (batch, target, *space) by a method of `OUTPUT_LEVEL`, without another run."""
+    make = OUTPUT_LEVEL[method].from_capture
+    assert make is not None, "methods at output level have it"
+    return make(seen, targets)
+
+
 METHODS = {name: row.function for name, row in MAP_METHODS.items()}
 ON_LAYER = {name: row.function for name, row in MAP_METHODS.items() if row.explains == "layer"}
 ON_INPUT = {name: row.function for name, row in MAP_METHODS.items() if row.explains == "input"}

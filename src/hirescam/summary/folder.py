@@ -29,7 +29,13 @@ from hirescam.summary.colours import UNIT, Scale, shared_scale
 from hirescam.summary.findings import DISCLAIMER, Finding, findings
 from hirescam.summary.page import Pictures, data_uri
 from hirescam.summary.pictures import build_stage, lesion_on_stage, montage
-from hirescam.summary.viewer_data import MASKS_FOLDER, Words, living_page, write_living
+from hirescam.summary.viewer_data import (
+    MAPS_FOLDERS,
+    MASKS_FOLDER,
+    Words,
+    report_page,
+    write_viewer_files,
+)
 
 SCHEMA_VERSION = "2.1"
 _THREADS = 4
@@ -216,6 +222,7 @@ def write_summary(
     warnings = input_warnings(explanation, organs)
     with atomic_folder(Path(out), "summary", overwrite=overwrite) as folder:
         _write_maps(explanation, rows, names, folder)
+        _write_other_maps(explanation, names, folder)
         for label, lesion in known.items():
             write_nifti(
                 folder / names[label]["lesion"],
@@ -235,12 +242,12 @@ def write_summary(
         )
         if pages:
             with ThreadPoolExecutor(_THREADS) as pool:  # what packs bytes lets others work
-                living = pool.submit(write_living, explanation, names, words, folder)
+                living = pool.submit(write_viewer_files, explanation, words, folder)
                 pictures = _write_pictures(
                     explanation, rows, scale, names, folder, known, pool.map
                 )
                 living.result()
-            text = living_page(told, explanation, rows, scale, pictures, organs, words, known)
+            text = report_page(told, explanation, rows, scale, pictures, organs, words, known)
             (folder / "report.html").write_text(text, encoding="utf-8")
         if organs is not None:
             save_organs(organs, folder / ORGANS_FILE)
@@ -286,6 +293,16 @@ def _write_maps(
                 explanation.map_on_scan(row.label),
                 explanation.scan.affine,
             )
+
+
+def _write_other_maps(
+    explanation: Explanation, names: Mapping[str, Files], folder: Path
+) -> None:
+    """The maps of other methods, each method in a folder of its own."""
+    for method, maps in explanation.other_maps.items():
+        for label, named in names.items():
+            path = folder / MAPS_FOLDERS[method] / Path(named["map"]).name
+            write_map_nifti(path, maps[explanation.labels.index(label)], explanation.affine)
 
 
 def _write_pictures(

@@ -110,7 +110,7 @@ def page(
     warnings: Sequence[str] = (),
     lesions: Collection[str] = (),
 ) -> str:
-    """The report of `rows`; with `files`, as `inline_living` gives them, there is a viewer.
+    """The report of `rows`; with `files`, of `inline_viewer_files`, there is a viewer.
 
     `places` tells in a sentence where each label's evidence lies, where organs were found;
     `lesions` are the labels whose known place is outlined.

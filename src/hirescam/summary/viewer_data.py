@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, Float64, Int16, Shaped
 from hirescam.anatomy import LIES_IN
 from hirescam.ct.volume import Volume, write_nifti
 from hirescam.explanation import Explanation
-from hirescam.export.nifti import write_map_nifti
+from hirescam.methods.map_methods import OUTPUT_LEVEL
 from hirescam.organs.masks import OrganMasks
 from hirescam.regions.allowed import organs_of
 from hirescam.summary import browser
@@ -80,8 +80,8 @@ def _factors(
 
 
 SCAN_FILE = "scan.nii.gz"
-MAPS_FOLDERS = {"hirescam": "maps_hirescam", "gradcam": "maps_gradcam"}
-METHOD_NAMES = {"hirescam": "HiResCAM", "gradcam": "Grad-CAM"}
+MAPS_FOLDERS = {name: f"maps_{name}" for name in OUTPUT_LEVEL}
+"""Where maps of each method lie that were made beside those asked for."""
 MASKS_FOLDER = "masks"
 REPORT_WORDS = "report.json"
 ORGANS_VIEW = "organs"
@@ -154,7 +154,7 @@ def scene(
         "allowed": {label: organs_of(label) for label in labels},
         "groups": {label: _group(label) for label in labels},
         "synonyms": label_synonyms(tuple(labels)),
-        "methods": METHOD_NAMES,
+        "methods": {name: OUTPUT_LEVEL[name].title for name in maps if name in OUTPUT_LEVEL},
         "masks": [asdict(mask) | {"label": label} for mask, label in masks],
         "words": words,
     }
@@ -181,29 +181,20 @@ _SCAN = "scan"
 _TAGS = 4096  # bytes around the files, at most
 
 
-def write_living(
-    explanation: Explanation,
-    files: Mapping[str, Mapping[str, str]],
-    words: Words | None,
-    folder: Path,
-) -> None:
-    """Write what `hirescam view` reads besides: the scan as the network saw it, other maps.
+def write_viewer_files(explanation: Explanation, words: Words | None, folder: Path) -> None:
+    """Write what `hirescam view` reads besides: the scan as the network saw it.
 
-    `files` names each label's map. `words` of the report are written where they were asked for.
+    `words` of the report are written where they were asked for.
     """
     scan = explanation.input_volume
     write_nifti(folder / SCAN_FILE, _rounded(scan), scan.affine, description="hirescam scan")
-    for method, maps in explanation.other_maps.items():
-        for label, named in files.items():
-            path = folder / MAPS_FOLDERS[method] / Path(named["map"]).name
-            write_map_nifti(path, maps[explanation.labels.index(label)], explanation.affine)
     if words is not None:
         (folder / REPORT_WORDS).write_text(
             json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
 
 
-def living_page(
+def report_page(
     summary: Mapping[str, Any],
     explanation: Explanation,
     rows: Sequence[Finding],
@@ -232,7 +223,7 @@ def living_page(
         return plain
     frame = browser.script() + browser.style() + browser.shell()
     room = MOST_BYTES - len(plain.encode()) - len(frame.encode()) - _TAGS
-    files = inline_living(
+    files = inline_viewer_files(
         summary, explanation, rows, masks, words, lesions=lesions, most_bytes=room
     )
     if not files:
@@ -240,7 +231,7 @@ def living_page(
     return write(files)
 
 
-def inline_living(
+def inline_viewer_files(
     summary: Mapping[str, Any],
     explanation: Explanation,
     rows: Sequence[Finding],

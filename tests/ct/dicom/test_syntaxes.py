@@ -1,10 +1,12 @@
 """Transfer syntaxes: however pixels are packed, of however many bits, the scan is the same."""
 
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import Decoder
@@ -14,6 +16,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     HTJ2KLossless,
     ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
     JPEGLSLossless,
     RLELossless,
 )
@@ -193,6 +196,21 @@ def test_a_huge_frame_in_a_small_file_is_refused_before_it_is_decoded(tmp_path, 
         header.Rows = header.Columns = 20000
         header.save_as(file)
     refused(tmp_path / "scan", ReadError, "is damaged")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(find_spec("libjpeg") is not None, reason="a package here decodes it")
+def test_lossy_jpeg_of_12_bits_is_said_to_be_so(tmp_path, refused):
+    lossy = dcmread(get_testdata_file("JPEG-lossy.dcm"))
+    for file in write_series(tmp_path / "scan", volume((3, 1024, 256))):
+        header = dcmread(file)
+        header.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+        header.PixelData, header["PixelData"].VR = lossy.PixelData, "OB"
+        header["PixelData"].is_undefined_length = True
+        header.BitsStored, header.HighBit = 12, 11
+        header.save_as(file)
+    said = "is lossy JPEG of 12 bits", "install pylibjpeg-libjpeg", "uncompressed"
+    refused(tmp_path / "scan", ReadError, *said)
 
 
 def test_sequences_nested_deeper_than_any_scan_are_refused(tmp_path, refused):

@@ -41,7 +41,7 @@ SPACINGS_MM = ((2.0, 1.5, 1.5), PREPARATION.spacing_mm)
 ONLY_SIMULATED = (
     "This model has only ever seen simulated chests: what it says of a real scan means nothing."
 )
-FIRST_TRAINING, FIRST_TEST = 100_000, 302_600
+FIRST_TRAINING, FIRST_TEST = 100_000, 400_000
 """Seeds of the first chest to train on, and of the first to measure on."""
 RARE = np.array([4.0, 1.0, 0.7, 1.5, 5.0, 1.0])
 """How often parts of scans are taken around a lesion of each label: small ones more often."""

@@ -82,7 +82,6 @@ POISONS = {
     "uneven spacing": _series(moving(lambda i: (0, 0, -3 * max(i - 9, 0)))),
     "no rescale": _series(without("RescaleSlope", "RescaleIntercept")),
     "MONOCHROME1": _series(setting(PhotometricInterpretation="MONOCHROME1")),
-    "an empty file among the slices": _beside("empty.dcm", b""),
     "single slice": _single_slice,
     "cut short": _spoilt(lambda content: content[: len(content) // 2]),
     "a byte flipped": _spoilt(_flipped),
@@ -100,6 +99,7 @@ POISONS = {
     "not there": lambda folder, scan: folder / "absent.nii.gz",
 }
 HARMLESS = {
+    "an empty file among the slices": _beside("empty.dcm", b""),
     "two series": _two_series,
     "a text beside the slices": _beside("notes.txt", b"seen"),
 }

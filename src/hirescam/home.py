@@ -18,11 +18,11 @@ def demo_model_path() -> Path:
 
 
 def packaged_model_path() -> Path:
-    """The small model of simulated chests that comes with the package."""
+    """The small model of simulated chests that comes with the package; it may be missing."""
     return Path(__file__).with_name("assets") / "default.model"
 
 
 def usual_model_path() -> Path:
     """The model for whoever names none: the demo's if trained here, else the packaged one."""
-    demo = demo_model_path()
-    return demo if demo.is_file() else packaged_model_path()
+    demo, packaged = demo_model_path(), packaged_model_path()
+    return demo if demo.is_file() or not packaged.is_file() else packaged

@@ -159,7 +159,8 @@ def test_a_full_disk_leaves_nothing(home, tmp_path):
 
 
 def test_what_is_not_understood_exits_with_2(home):
-    for arguments in (["explain"], ["nosuch"], ["explain", "scan.nii.gz", "--method", "magic"]):
+    unknown = ["explain", "scan.nii.gz", "--precision", "magic"]
+    for arguments in (["explain"], ["nosuch"], unknown):
         assert hirescam(*arguments, folder=home).returncode == 2
 
 

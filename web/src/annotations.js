@@ -68,12 +68,13 @@ export function createAnnotations({ huAt, spacingMm, onChange }) {
     return `${signedHu(mean)} ± ${spread.toFixed(0)} HU, ${areaMm2.toFixed(0)} mm²`;
   }
 
-  // Mean and standard deviation of the voxels that lie in the ellipse between two corners.
+  // Mean and standard deviation of the scan in the ellipse between two corners. A voxel that lies
+  // in it by a part counts by that part: samples are finer than voxels.
   function statistics(plane, [one, other]) {
     const [across, up] = PLANES[plane].axes;
     const [wide, high] = [across, up].map((axis) => Math.abs(one[axis] - other[axis]) / 2);
     const middle = one.map((value, axis) => (value + other[axis]) / 2);
-    const step = Math.max(spacingMm, 2 * Math.max(wide, high) / MOST_SAMPLES);
+    const step = Math.max(spacingMm / 4, 2 * Math.max(wide, high) / MOST_SAMPLES);
     let [count, sum, squares] = [0, 0, 0];
     const mm = [...middle];
     for (let b = -Math.floor(high / step); b <= high / step; b++)

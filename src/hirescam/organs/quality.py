@@ -8,9 +8,11 @@ import numpy as np
 from scipy import ndimage
 
 from hirescam.ct.volume import Volume
+from hirescam.organs.disease import coarse_chest
 from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
 from hirescam.organs.work_grid import (
     BONE_HU,
+    COARSE_ML,
     LEFT,
     RIGHT,
     STEP_MM,
@@ -18,6 +20,7 @@ from hirescam.organs.work_grid import (
     Codes,
     Field,
     Mask,
+    coarse,
 )
 
 DENSE_HU = -300
@@ -38,7 +41,10 @@ AERATED_HU = -500
 PRONE_HU = 20.0  # denser in front than behind; of those who lie supine at most half of that
 ASIDE_MM = 90.0  # of the midplane: a large heart reaches there
 DARKEST_HU = (-1500.0, -820.0)  # of the air in a chest
-FLOORS_MM = 30.0  # one lung may end above the other
+FLOORS_MM = (-10.0, 25.0)  # how much lower the left lung may end than the right, over the liver
+UNCLAIMED_ML = 45.0  # of soft tissue inside the ribs that belongs to no organ
+AMONG_LUNGS = (4, 0.6)  # coarse slices below the lungs' tops, and how far down their floor
+LEAN_HU = -50.0  # of a coarse voxel: less holds fat or air
 LEFT_OUT_ML = 60.0  # of air beside the lungs
 AIRY = 0.25  # share of a mediastinum that may be air
 ASIDE = 0.03  # share of a mediastinum that may lie further out
@@ -93,7 +99,7 @@ def measure(
 
 
 def more_doubts(
-    hu: Field, codes: Codes, air: Mask, tubes: Mask, free_hu: float
+    hu: Field, codes: Codes, trunk: Mask, air: Mask, tubes: Mask, middle: float
 ) -> dict[str, tuple[str, ...]]:
     """What the finished masks leave out, and values that are no Hounsfield units."""
     doubts: dict[str, list[str]] = {organ: [] for organ in ORGANS}
@@ -115,7 +121,8 @@ def more_doubts(
     if len(ends) == 2:
         higher, lower = sorted(ends, key=lambda organ: ends[organ])
         apart_mm = ends[lower] - ends[higher]
-        if apart_mm > FLOORS_MM:
+        least, most = FLOORS_MM
+        if not least <= ends["left_lung"] - ends["right_lung"] <= most:
             reason = (
                 f"the {higher.replace('_', ' ')} ends {apart_mm:.0f} mm above the other: fluid "
                 "or consolidation below it may be missing"
@@ -135,7 +142,56 @@ def more_doubts(
                 f"{left_out_ml:.0f} mL of air beside the lungs is in none of them: "
                 "pneumothorax, or lung that was lost"
             )
+    for organ, (beside_ml, astray_ml) in tissue_in_the_way(
+        hu, codes, trunk, tubes, middle
+    ).items():
+        name = organ.replace("_", " ")
+        if beside_ml > UNCLAIMED_ML:
+            doubts[organ].append(
+                f"{beside_ml:.0f} mL of soft tissue inside the ribs beside the {name} is in no "
+                f"organ: consolidation or fluid that was lost, or a mass"
+            )
+        if astray_ml > UNCLAIMED_ML:
+            reason = (
+                f"{astray_ml:.0f} mL of the mediastinum lies where the {name} should: it may "
+                f"hold consolidation, fluid or a mass"
+            )
+            doubts[organ].append(reason)
+            doubts["mediastinum"].append(reason)
     return {organ: tuple(reasons) for organ, reasons in doubts.items()}
+
+
+def tissue_in_the_way(
+    hu: Field, codes: Codes, trunk: Mask, tubes: Mask, middle: float
+) -> dict[str, tuple[float, float]]:
+    """Lean tissue on each lung's side that is no lung, in two places, in mL.
+
+    First, within the ribs but in no organ, in thick pieces, at the level of the upper lungs,
+    where no organ of the belly reaches. Second, in the mediastinum, but beside where heart and
+    great vessels lie.
+    """
+    lungs = np.where(codes == ORGANS.index("mediastinum") + 1, 0, codes)
+    chest = coarse_chest(hu, lungs, trunk, tubes, middle)
+    between = coarse(codes == ORGANS.index("mediastinum") + 1) > 0.5
+    slices = np.flatnonzero(chest.lung.any(axis=(1, 2)))
+    down = np.arange(len(chest.lung))[:, None, None]
+    ends = [
+        np.quantile(np.nonzero(lungs == code)[0], 0.97) / 2
+        for code in np.unique(lungs[lungs > 0])
+    ]
+    first, share = AMONG_LUNGS
+    level = (down > slices[0] + first) & (down < slices[0] + share * (max(ends) - slices[0]))
+    lean = (chest.hu > LEAN_HU) & (chest.hu < BONE_HU)
+    beside = chest.soft & ~between & lean & level
+    astray = between & ~chest.zone & lean
+    on_right = np.arange(chest.lung.shape[2]) < chest.middle
+    return {
+        organ: (
+            float(ndimage.binary_opening(beside & side, iterations=2).sum()) * COARSE_ML,
+            float((astray & side).sum()) * COARSE_ML,
+        )
+        for organ, side in (("right_lung", on_right), ("left_lung", ~on_right))
+    }
 
 
 def judged_on_scan(volume: Volume, masks: OrganMasks) -> OrganMasks:

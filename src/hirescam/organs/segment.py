@@ -71,7 +71,7 @@ def robust(volume: Volume, *, observe: Observer | None = None) -> OrganMasks:
         method="robust",
     )
     judged = verdicts(measure(hu, codes, trunk, grid.seen, middle, found.volumes_ml))
-    doubts = more_doubts(hu, codes, air, tubes, free_hu)
+    doubts = more_doubts(hu, codes, trunk, air, tubes, middle)
     judged = {
         organ: verdict
         if verdict.heuristic

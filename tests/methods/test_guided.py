@@ -48,6 +48,18 @@ WAYS = {
     "method": lambda x: x.relu(),
     "in-place method": in_place,
     "in-place function": lambda x: F.relu(x, inplace=True),
+    "ReLU6": nn.ReLU6(),
+    "in-place ReLU6": nn.ReLU6(inplace=True),
+    "hardtanh from 0": lambda x: F.hardtanh(x, 0, 50),
+    "clamp": lambda x: x.clamp(min=0),
+    "in-place clamp": lambda x: x.clamp_(0, 50),
+    "clamp_min": lambda x: torch.clamp_min(x, 0),
+    "clip": lambda x: x.clip(0),
+    "threshold": nn.Threshold(0, 0),
+    "maximum": lambda x: torch.maximum(torch.zeros(()), x),
+    "max": lambda x: torch.max(x, torch.zeros_like(x)),
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "product with the sign": lambda x: x * (x > 0),
 }
 
 
@@ -68,6 +80,20 @@ def test_every_way_to_call_a_relu_is_walked_back_by_the_rule(method, way):
         expected = F.conv_transpose2d(gradient, network.first.weight)
         found = method(network, x, targets=target)
         torch.testing.assert_close(found, expected.detach())
+
+
+@pytest.mark.parametrize("act", [nn.SiLU(), nn.GELU(), nn.Hardtanh(), nn.LeakyReLU(0.1)])
+@pytest.mark.parametrize("method", [*BY_HAND, guided_gradcam])
+def test_a_network_without_rectifier_is_refused_for_its_map_would_be_the_gradient(method, act):
+    network, x = seeded(act)
+    with pytest.raises(LayerError, match="no ReLU, ReLU6 or clamp at 0 runs in this network"):
+        method(network, x)
+
+
+def test_a_choice_by_another_sign_and_a_bound_that_is_not_0_are_no_rectifiers():
+    for act in (lambda x: torch.where(x > 1, x, 0.0), lambda x: x.clamp(min=-1)):
+        with pytest.raises(LayerError, match="no ReLU"):
+            guided_backpropagation(*seeded(act))
 
 
 @pytest.mark.parametrize("method", BY_HAND)

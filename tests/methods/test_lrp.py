@@ -189,3 +189,21 @@ def test_the_network_computes_the_same_while_relevance_passes():
     network[-1].register_forward_hook(lambda *call: seen.append(call[2].detach().clone()))
     lrp(network, x, epsilon=0.5)
     torch.testing.assert_close(seen[-1], scores, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("act", [nn.ReLU6, nn.Hardtanh])
+def test_a_rectifier_at_its_bound_hands_relevance_on(act, in_place):
+    bounds = {} if act is nn.ReLU6 else {"min_val": 0.0, "max_val": 6.0}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(1, 4, 3, bias=False),
+            act(inplace=in_place, **bounds),
+            nn.Flatten(),
+            nn.Linear(64, 2, bias=False),
+        )
+        x = 40 * torch.randn(2, 1, 6, 6)
+    assert (network[0](x) > 6).any(), "some are at the bound"
+    maps = lrp(network, x)
+    torch.testing.assert_close(maps.sum(dim=(2, 3)), network(x).detach(), rtol=1e-4, atol=1e-4)

@@ -12,7 +12,7 @@ from hirescam.errors import LayerError
 from hirescam.methods._cam import gradcam_maps
 from hirescam.methods._engine import capture, capture_at, upsampled
 from hirescam.methods.gradients import gradient_times_value, gradients_of
-from hirescam.methods.state import Run, intercepted
+from hirescam.methods.state import intercepted
 from hirescam.methods.targets import Targets
 
 _LINEAR = """
@@ -56,9 +56,9 @@ def lrp(
     """Relevance of each place of the input (or `layer`) for each score, summed over channels.
 
     A map sums to its score less what biases and ε took. Convolutions, linear layers, batch
-    norm, ReLU, leaky ReLU, PReLU, maxima (to the winner), means, residual sums and
-    concatenations are handed through, as modules or functions; anything else above `layer`
-    (sigmoids, products of two branches, other norms) raises LayerError.
+    norm, ReLU and ReLU6 of every spelling, leaky ReLU, PReLU, maxima (to the winner), means,
+    residual sums and concatenations are handed through, as modules or functions; anything else
+    above `layer` (sigmoids, products of two branches, other norms) raises LayerError.
 
     Known failure: for small ε it is input × gradient, and the input's outlines remain when
     weights are random (Adebayo et al., 2018). Bach et al., PLoS ONE 2015, equation 58.
@@ -75,10 +75,13 @@ def _relevance_passing(network: nn.Module, epsilon: float) -> Iterator[None]:
     def run(
         function: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
     ) -> Any:
+        name = getattr(function, "__name__", str(function))
+        value = None if name in PASSING else rectified(function, given, named)
+        if value is not None and _depends(value):
+            return _in_proportion(*_call_of(value, function, given, named))
         result = function(*given, **named)
         if not _depends(result):
             return result
-        name = getattr(function, "__name__", str(function))
         if name in LINEAR and not named.get("training", False):
             return _stabilised(result, epsilon)
         products = name in PRODUCTS and sum(map(_depends, given)) == 1
@@ -124,6 +127,19 @@ def _stabilised(output: Tensor, epsilon: float) -> Tensor:
     return value + (output - value) * factor
 
 
+def _in_proportion(call: Callable[[Tensor], Tensor], value: Tensor, in_place: bool) -> Tensor:
+    """A rectifier's output, whose gradient is output / input, for relevance is handed on.
+
+    At its upper bound a ReLU6 has no gradient, but no less relevance.
+    """
+    before = value.detach().clone()
+    after = call(before.clone())
+    share = torch.where(before == 0, 0, after / before)
+    passed = value.mul_(share) if in_place else value * share
+    rounding = after - passed.detach()
+    return passed.add_(rounding) if in_place else passed + rounding
+
+
 def deconvnet(
     network: nn.Module,
     x: Float[Tensor, "batch ..."],
@@ -134,10 +150,11 @@ def deconvnet(
 ) -> Float[Tensor, "batch target *space"]:
     """Gradient that meets a ReLU on its way back too, instead of the forward ReLU's mask.
 
+    Rectifiers of every spelling count (`rectified`); a network without any is refused.
     Known failure: mostly restores the input, whatever the label. Zeiler and Fergus,
     "Visualizing and understanding convolutional networks", ECCV 2014.
     """
-    with intercepted(network, _relus_by(_deconvolve)):
+    with _rectifiers_by(network, _deconvolve, "deconvnet"):
         seen = capture_at(network, x, layer)
     return gradients_of(seen, targets, per_channel=per_channel)
 
@@ -152,10 +169,11 @@ def guided_backpropagation(
 ) -> Float[Tensor, "batch target *space"]:
     """Gradient whose negative part is dropped at every ReLU.
 
+    Rectifiers of every spelling count (`rectified`); a network without any is refused.
     Known failure: stays the same when the upper layers' weights are random (Adebayo et al.,
     2018). Springenberg et al., "Striving for simplicity", arXiv:1412.6806.
     """
-    with intercepted(network, _relus_by(_guide)):
+    with _rectifiers_by(network, _guide, "guided_backpropagation"):
         seen = capture_at(network, x, layer)
     return gradients_of(seen, targets, per_channel=per_channel)
 
@@ -179,36 +197,117 @@ def guided_gradcam(
     return fine * (coarse[:, :, None] if per_channel else coarse)
 
 
-ReLU = Callable[[Tensor, bool], Tensor]
-"""Stand-in for a ReLU: its input, and whether it runs in place."""
+Rectify = Callable[[Callable[[Tensor], Tensor], Tensor, bool], Tensor]
+"""Stand-in for a rectifier: the call as a function of its input, that, if it is in place."""
 
 
-def _relus_by(relu: ReLU) -> Run:
+@contextmanager
+def _rectifiers_by(network: nn.Module, rectify: Rectify, method: str) -> Iterator[None]:
+    """Let `rectify` take the place of every rectifier. Raises `LayerError` if none runs."""
+    met = 0
+
     def run(
         function: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
     ) -> Any:
-        name = getattr(function, "__name__", "")
-        if name not in ("relu", "relu_"):
+        nonlocal met
+        value = rectified(function, given, named)
+        if value is None:
             return function(*given, **named)
-        value, *rest = *given, *named.values()
-        return relu(value, name == "relu_" or any(rest))
+        met += 1
+        return rectify(*_call_of(value, function, given, named))
 
-    return run
+    with intercepted(network, run):
+        yield
+    if not met:
+        raise LayerError(
+            f"no ReLU, ReLU6 or clamp at 0 runs in this network, so {method} would be its "
+            f"plain gradient: ask for signed_gradient, or for smoothgrad"
+        )
 
 
-def _guide(value: Tensor, in_place: bool) -> Tensor:
-    value = value.relu_() if in_place else value.relu()
-    if value.requires_grad:
-        value.register_hook(_positive)  # type: ignore[no-untyped-call]
-    return value
+def _call_of(
+    value: Tensor, function: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
+) -> tuple[Callable[[Tensor], Tensor], Tensor, bool]:
+    """A call as a function of one of its arguments, that, and whether it writes to it."""
+
+    def call(new: Tensor) -> Tensor:
+        others = {key: new if each is value else each for key, each in named.items()}
+        result: Tensor = function(*(new if each is value else each for each in given), **others)
+        return result
+
+    flags = (named.get("inplace"), *given[1:])
+    written = function.__name__.endswith("_") or any(flag is True for flag in flags)
+    return call, value, written
 
 
-def _deconvolve(value: Tensor, in_place: bool) -> Tensor:
-    negative_part = value.detach().relu() - value.detach()
-    value = value.add_(negative_part) if in_place else value + negative_part
-    if value.requires_grad:
-        value.register_hook(_positive)  # type: ignore[no-untyped-call]
-    return value
+_CLAMPS = ("clamp", "clamp_", "clip", "clip_", "clamp_min", "clamp_min_")
+_RELUS = ("relu", "relu_", "relu6", "relu6_")
+_MAXIMA = ("maximum", "max", "fmax")
+
+
+def rectified(
+    function: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
+) -> Tensor | None:
+    """What a call rectifies: puts 0 where it is negative and leaves it where it is small.
+
+    However that is written: ReLU, ReLU6, hardtanh from 0, a clamp or a threshold at 0, the
+    maximum with 0, a choice or a product by the sign. None for any other call.
+    """
+    name = getattr(function, "__name__", "")
+    value = given[0] if given else named.get("input")
+    if name in _RELUS:
+        return value
+    if name in ("hardtanh", "hardtanh_"):
+        low = given[1] if len(given) > 1 else named.get("min_val", -1.0)
+        return value if _is_zero(low) else None
+    if name in _CLAMPS:
+        low = given[1] if len(given) > 1 else named.get("min")
+        return value if _is_zero(low) else None
+    if name in ("_threshold", "threshold", "threshold_"):
+        both = (*given[1:3], *(named[key] for key in ("threshold", "value") if key in named))
+        return value if len(both) == 2 and all(map(_is_zero, both)) else None
+    if name in _MAXIMA and len(given) == 2:
+        other = [each for each in given if not _is_zero(each)]
+        return other[0] if len(other) == 1 and isinstance(other[0], Tensor) else None
+    if name == "where" and len(given) == 3 and _is_zero(given[2]):
+        return given[1] if _is_sign(given[0], given[1]) else None
+    if name in ("mul", "__mul__", "__rmul__") and len(given) == 2:
+        for mask, factor in (given, given[::-1]):
+            if _is_sign(mask, factor):
+                return factor
+    return None
+
+
+def _is_zero(value: object) -> bool:
+    if isinstance(value, Tensor):
+        return not value.requires_grad and not bool(value.detach().any())
+    return isinstance(value, int | float) and value == 0
+
+
+def _is_sign(mask: object, value: object) -> bool:
+    """Whether a mask is True just where a value is positive."""
+    return (
+        isinstance(mask, Tensor)
+        and isinstance(value, Tensor)
+        and mask.dtype == torch.bool
+        and mask.shape == value.shape
+        and bool((mask == (value.detach() > 0)).all())
+    )
+
+
+def _guide(call: Callable[[Tensor], Tensor], value: Tensor, in_place: bool) -> Tensor:
+    result = call(value)
+    if result.requires_grad:
+        result.register_hook(_positive)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _deconvolve(call: Callable[[Tensor], Tensor], value: Tensor, in_place: bool) -> Tensor:
+    change = call(value.detach().clone()) - value.detach()
+    result = value.add_(change) if in_place else value + change
+    if result.requires_grad:
+        result.register_hook(_positive)  # type: ignore[no-untyped-call]
+    return result
 
 
 def _positive(gradient: Tensor) -> Tensor:

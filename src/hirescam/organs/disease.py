@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from hirescam.organs.lungs import IN_PLANE, grown
+from hirescam.organs.lungs import grown
 from hirescam.organs.mediastinum import diaphragm
 from hirescam.organs.morphology import Parts, close, cut_at_necks
 from hirescam.organs.sides import backs
@@ -17,6 +17,7 @@ from hirescam.organs.work_grid import (
     BONE_HU,
     COARSE_ML,
     COARSE_MM,
+    IN_PLANE,
     CoarseField,
     CoarseMask,
     Codes,

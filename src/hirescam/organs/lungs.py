@@ -6,11 +6,9 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from scipy import ndimage
 
-from hirescam.organs.work_grid import AIR_HU, STEP_MM, VOXEL_ML, Field, Mask
+from hirescam.organs.work_grid import AIR_HU, IN_PLANE, STEP_MM, VOXEL_ML, Field, Mask
 
 # --- the patient without table and air around, and the air that the body encloses ---
-
-IN_PLANE = ndimage.generate_binary_structure(3, 1) & (np.arange(3) == 1)[:, None, None]
 
 
 def body(hu: Field, seen: Mask | None = None) -> Mask:
@@ -140,6 +138,10 @@ _POCKET_MM = 6.0
 _CORE_ML = 2.0
 _RIM = 2  # voxels in which partial volume hides where a pocket ends
 _BARE = 0.5  # of a gas pocket's surface: the share that soft tissue, not lung, surrounds
+_HIGH = 0.75  # of the lungs' voxels lie above: stomach and bowel do not reach there
+_LARGE_ML = 300.0
+_VESSEL_HU = -750  # of voxels that a vessel shares with emptiest lung
+_VESSELS = 0.01  # share of a lung's inside that vessels take; gas has none
 
 
 def free_air_hu(hu: Field, air: Mask) -> float:
@@ -157,8 +159,17 @@ def lung_pieces(hu: Field, air: Mask, free_hu: float) -> Mask:
         piece = labels[box] == label
         depth = edt.edt(piece, parallel=2)
         core = hu[box][depth >= 0.5 * depth.max()]
-        keep[label] = np.median(core) > free_hu + _GAS_HU
+        keep[label] = np.median(core) > free_hu + _GAS_HU or _has_vessels(hu[box], piece)
     return _beside_the_largest(keep[labels])
+
+
+def _has_vessels(hu: Field, piece: Mask) -> bool:
+    """Whether vessels run through a large space, however dark it is: then it is lung."""
+    if piece.sum() * VOXEL_ML < _LARGE_ML:
+        return False
+    closed = ndimage.binary_closing(np.pad(piece, 3), iterations=2)
+    inner = ndimage.binary_erosion(closed, iterations=3)[3:-3, 3:-3, 3:-3]
+    return bool(inner.any()) and float(np.mean(hu[inner] > _VESSEL_HU)) > _VESSELS
 
 
 def _beside_the_largest(pieces: Mask) -> Mask:
@@ -175,7 +186,12 @@ def _beside_the_largest(pieces: Mask) -> Mask:
 
 
 def gas_pockets(hu: Field, lungs: Mask, free_hu: float) -> Mask:
-    """Stomach or bowel that thick slices join to a lung: empty, and not within a lung."""
+    """Stomach or bowel that thick slices join to a lung: empty, and not within a lung.
+
+    Air in the pleural space is as empty, but lies higher: it belongs to the lung's region.
+    """
+    heights = np.nonzero(lungs)[0]
+    low = np.quantile(heights, _HIGH) if heights.size else 0
     empty = lungs & (hu < free_hu + _GAS_HU)
     depth = edt.edt(empty, anisotropy=(STEP_MM,) * 3, parallel=2)
     cores = cc3d.dust(depth > _POCKET_MM, threshold=int(_CORE_ML / VOXEL_ML), connectivity=6)
@@ -187,7 +203,9 @@ def gas_pockets(hu: Field, lungs: Mask, free_hu: float) -> Mask:
         pocket = ndimage.binary_dilation(pocket, iterations=_RIM, mask=lungs[near])
         rim = ndimage.binary_dilation(pocket)
         shell = ndimage.binary_dilation(rim, iterations=_RIM) & ~rim
-        if np.mean(~lungs[near][shell]) > _BARE:
+        below = np.mean(np.nonzero(pocket)[0] + near[0].start > low) > 0.5
+        bare = np.mean(~lungs[near][shell]) > _BARE
+        if bare and below and not _has_vessels(hu[near], pocket):
             found[near] |= pocket
     return found
 

@@ -16,6 +16,8 @@ STEP_MM = 2.5
 VOXEL_ML = STEP_MM**3 / 1000
 AIR_HU = -350  # between aerated lung and soft tissue, where partial volume is half and half
 BONE_HU = 180
+_PADDING_HU = -1150  # no air is as dark, whatever the scanner and its noise
+IN_PLANE = ndimage.generate_binary_structure(3, 1) & (np.arange(3) == 1)[:, None, None]
 RIGHT, LEFT = 1, 2  # the codes of the lungs
 ORIENTATION = "IPL"  # slices lead to the feet, rows to the back, columns to the left
 
@@ -34,8 +36,8 @@ class WorkGrid:
 
     `scan` is the volume with its axes turned to those nearest; no voxel of it is copied. Where
     these are oblique, the grid is turned against the scan and reaches beyond it: `seen` is what
-    lies in the scan. `steps_mm` holds in its columns the way from voxel to voxel of the scan,
-    `low_mm` is the grid's first corner as seen from the scan's first voxel.
+    lies in the scan and is no padding. `steps_mm` holds in its columns the way from voxel to
+    voxel of the scan, `low_mm` is the grid's first corner as seen from the scan's first voxel.
     """
 
     hu: Field
@@ -123,7 +125,20 @@ def work_grid(volume: Volume, *, roll_deg: float = 0.0) -> WorkGrid:
     )
     hu = sitk.GetArrayFromImage(coarse)
     seen = np.ones(hu.shape, bool) if straight else _seen(hu.shape, scan, steps_mm, low_mm)
-    return WorkGrid(hu, scan, seen, steps_mm, low_mm)
+    return WorkGrid(hu, scan, seen & ~_padding(hu), steps_mm, low_mm)
+
+
+def _padding(hu: Field) -> Mask:
+    """What a round field of view leaves of a square picture: darker than air, at its edge."""
+    dark = hu < _PADDING_HU
+    if not dark.any():
+        return dark
+    pieces, count = ndimage.label(dark, IN_PLANE)
+    at_edge = np.zeros(count + 1, bool)
+    for edge in (pieces[:, 0], pieces[:, -1], pieces[..., 0], pieces[..., -1]):
+        at_edge[edge] = True
+    at_edge[0] = False
+    return ndimage.binary_dilation(at_edge[pieces], IN_PLANE)  # its rim is half padding
 
 
 def _steps_mm(scan: Volume) -> Matrix:

@@ -151,6 +151,13 @@ def test_a_round_field_of_view_cuts_lungs_off_and_loses_none(healthy):
     assert all("cut off" in " ".join(found.verdicts[organ].reasons) for organ in cut)
 
 
+def test_what_a_child_s_ribs_enclose_is_not_judged_by_an_adult_s_millimetres(healthy):
+    affine = healthy.volume.affine.copy()
+    affine[:3, :3] *= 0.6
+    judged = segment_organs(Volume(healthy.volume.voxels, affine)).verdicts
+    assert all("mm wide" in " ".join(verdict.reasons) for verdict in judged.values())
+
+
 def test_values_of_half_the_scale_are_not_trusted(healthy):
     half = Volume((healthy.volume.voxels // 2).astype(np.int16), healthy.volume.affine)
     assert not any(verdict.trusted for verdict in segment_organs(half).verdicts.values())

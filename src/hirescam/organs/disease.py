@@ -155,7 +155,8 @@ def _heart_and_vessels(lung: CoarseMask, floor: Floor, middle: float) -> CoarseM
     forward = np.clip(
         (rear - _HEART_BACK_MM / COARSE_MM - back) * COARSE_MM / _HEART_DEPTH_MM, 0, 1
     )
-    below_top = np.maximum((down - top) / (_dome(lung, floor) - top) - _HEART_TOP, 0)
+    depth = max(_dome(lung, floor) - top, 1.0)
+    below_top = np.maximum((down - top) / depth - _HEART_TOP, 0)
     leftmost = near + forward * below_top * _WIDENS_MM / COARSE_MM
     before_spine = (
         (left > middle - _VESSELS_RIGHT_MM / COARSE_MM)

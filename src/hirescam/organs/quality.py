@@ -30,6 +30,9 @@ SIZE_ML = {
     "left_lung": (600.0, 4500.0),
     "mediastinum": (300.0, 3000.0),
 }
+LEAST_CAGE_MM = 200.0
+ADULT_CAGE_MM = 240.0
+"""Width of the bones around the lungs from which sizes are an adult's; below, as its cube."""
 OTHER = {"right_lung": "left_lung", "left_lung": "right_lung"}
 UNEVEN = 3.0  # times the size of the other lung
 CUT = 0.005  # share of an organ's voxels at the border of the field of view
@@ -55,7 +58,8 @@ class Measures:
     """What is judged of each organ: its size, and shares of its voxels from 0 to 1.
 
     `sag_hu` is how much denser aerated lung is in its rear third than in its front third: lung
-    hangs down, so that it is below 0 in who lies prone.
+    hangs down, so that it is below 0 in who lies prone. `cage_mm` is the width of the bones
+    around the organs.
     """
 
     size_ml: Mapping[str, float]
@@ -66,6 +70,7 @@ class Measures:
     aside: float
     bone: float
     sag_hu: float
+    cage_mm: float = ADULT_CAGE_MM
 
 
 def measure(
@@ -95,6 +100,7 @@ def measure(
         aside=_share(np.abs(columns - middle) * STEP_MM > ASIDE_MM, masks["mediastinum"]),
         bone=_share(hu > BONE_HU, level_with_organs),
         sag_hu=_sag_hu(hu, [masks[organ] for organ in OTHER]),
+        cage_mm=_width_mm((hu > BONE_HU) & level_with_organs),
     )
 
 
@@ -239,6 +245,7 @@ def verdicts(measures: Measures) -> dict[str, Verdict]:
 def _reasons(organ: str, measures: Measures) -> Iterator[str]:
     size_ml = measures.size_ml
     least, most = SIZE_ML[organ]
+    least *= min(1.0, measures.cage_mm / ADULT_CAGE_MM) ** 3
     if not size_ml[organ]:
         yield "not found: the mask shows where it lies in most people"
         return
@@ -247,6 +254,11 @@ def _reasons(organ: str, measures: Measures) -> Iterator[str]:
     if measures.at_border[organ] > CUT:
         share = measures.at_border[organ]
         yield f"cut off by the field of view ({share:.1%} of it lies at the border)"
+    if measures.cage_mm < LEAST_CAGE_MM:
+        yield (
+            f"the ribs seen are {measures.cage_mm:.0f} mm wide: a child, a narrow field of "
+            f"view or a wrong spacing; what is measured in millimetres here is an adult's"
+        )
     if measures.bone < BONY:
         yield f"no skeleton around ({measures.bone:.1%} of the body is bone): not a patient"
     other = OTHER.get(organ)
@@ -287,6 +299,15 @@ def _sag_hu(hu: Field, lungs: Sequence[Mask]) -> float:
             thirds = values[rows >= rear], values[rows <= front]
             differences.append(float(np.median(thirds[0]) - np.median(thirds[1])))
     return float(np.mean(differences)) if differences else 0.0
+
+
+def _width_mm(bones: Mask) -> float:
+    """From side to side, but for the outermost hundredth; an adult's where there is none."""
+    columns = np.nonzero(bones)[2]
+    if not columns.size:
+        return ADULT_CAGE_MM
+    first, last = np.quantile(columns, (0.01, 0.99))
+    return float(last - first + 1) * STEP_MM
 
 
 def _holes(mask: Mask) -> float:

@@ -180,6 +180,40 @@ def test_the_page_stands_alone_and_says_what_the_tables_say(explained, tmp_path)
     write_evidence(read_evidence(explained), tmp_path / "real", draws=50)
 
 
+def test_scans_with_an_organ_in_doubt_are_told_or_left_out(explained, tmp_path):
+    def doubt(folder, scan):
+        path = folder / "cases" / scan / "summary.json"
+        summary = json.loads(path.read_text())
+        summary["organs"]["masks"]["left_lung"] |= {"trusted": False, "reasons": ["why not"]}
+        path.write_text(json.dumps(summary))
+
+    folder = tmp_path / "some"
+    shutil.copytree(explained, folder)
+    for path in folder.rglob("summary.json"):  # masks of small scans are all in doubt
+        summary = json.loads(path.read_text())
+        for mask in summary["organs"]["masks"].values():
+            mask |= {"trusted": True, "reasons": []}
+        path.write_text(json.dumps(summary))
+    assert read_evidence(folder).note is None
+    doubt(folder, "scan-1")
+    told = read_evidence(folder)
+    assert told.doubted == ("cases/scan-1",)
+    assert told.note.startswith("In 1 of 3 scans the mask of an organ is not trusted")
+    kept = read_evidence(folder, require_trusted=True)
+    assert kept.scans == ("cases/scan-0", "cases/scan-2")
+    assert kept.note.startswith("1 of 3 scans were left out")
+    np.testing.assert_array_equal(kept.raised, told.raised[[0, 2]])
+    page = write_evidence(kept, tmp_path / "page", draws=20) / "evidence.html"
+    assert kept.note in page.read_text()
+    assert json.loads((page.parent / "evidence.json").read_text())["left_out"] == [
+        "cases/scan-1"
+    ]
+    for scan in ("scan-0", "scan-2"):
+        doubt(folder, scan)
+    with pytest.raises(ReadError, match="in none of the 3 scans"):
+        read_evidence(folder, require_trusted=True)
+
+
 def test_what_cannot_be_added_up_is_refused(explained, tmp_path):
     with pytest.raises(ReadError, match=r"no summary\.json lies below"):
         read_evidence(tmp_path)

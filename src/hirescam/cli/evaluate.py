@@ -170,6 +170,10 @@ def evidence(
         Path, Argument(help="folder of `hirescam explain --cohort`, or of several summaries")
     ],
     out: Annotated[Path, Option("--out", "-o", help="new folder to write")] = Path("evidence"),
+    require_trusted: Annotated[
+        bool,
+        Option("--require-trusted", help="leave out scans in which an organ is in doubt"),
+    ] = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -178,10 +182,12 @@ def evidence(
         from hirescam.evaluation.evidence import read_evidence
         from hirescam.figures.evidence_page import write_evidence
 
-        evidence = read_evidence(explained, on_progress=show)
+        evidence = read_evidence(explained, require_trusted=require_trusted, on_progress=show)
         folder = write_evidence(evidence, out, overwrite=overwrite)
     if as_json:
         summary = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
         say(json.dumps({name: summary[name] for name in summary if name != "tables"}))
     else:
+        if evidence.note:
+            say(evidence.note)
         say(folder / "evidence.html")

@@ -5,7 +5,7 @@ are of sums over all scans, so that a scan counts by its evidence. An alarm tell
 looks; whether it relies on that is told by occluding the place (docs/why/).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ class Evidence:
     """What raised each score and where, in logits.
 
     `volume` is the share of the map's volume in each place, which evidence that is spread
-    evenly would have. `slice_scores` are means over the scans, head to feet.
+    evenly would have. `slice_scores` are means over the scans, head to feet. `doubted` names
+    the scans in which the mask of an organ is not trusted; `left_out` those that were not
+    counted for that.
     """
 
     model: str
@@ -38,54 +40,90 @@ class Evidence:
     raised: Float32[np.ndarray, "scan label place"]
     volume: Float32[np.ndarray, "scan place"]
     slice_scores: Float[np.ndarray, "label slice"]
+    doubted: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What doubts of organs mean for these numbers; None where there are none."""
+        if self.left_out:
+            every = len(self.left_out) + len(self.scans)
+            return (
+                f"{len(self.left_out)} of {every} scans were left out, for the mask of an "
+                f"organ in them is not trusted."
+            )
+        if self.doubted:
+            return (
+                f"In {len(self.doubted)} of {len(self.scans)} scans the mask of an organ is "
+                f"not trusted: shares by organ lean on it. --require-trusted leaves them out."
+            )
+        return None
 
 
 def read_evidence(
-    folder: Path, *, on_progress: OnProgress = lambda name, done, of: None
+    folder: Path,
+    *,
+    require_trusted: bool = False,
+    on_progress: OnProgress = lambda name, done, of: None,
 ) -> Evidence:
     """The evidence of every explained scan below `folder`, each named by its own folder.
 
-    Raises `ReadError` if there is none, or if they are not of one model, with organs.
+    With `require_trusted` only of scans in which every organ's mask is trusted. Raises
+    `ReadError` if there is none, or if they are not of one model, with organs.
     """
-    paths = sorted(folder.rglob("summary.json"))
-    if not paths:
+    every = sorted(folder.rglob("summary.json"))
+    if not every:
         raise ReadError(
             f"no summary.json lies below {folder}: give a folder that `hirescam explain` wrote"
         )
-    first = _summary(paths[0])
+    first = _summary(every[0])
     model = first["provenance"]["model_sha256"]
     labels = tuple(sorted(finding["label"] for finding in first["findings"]))
     places = tuple(first["organs"]["map_volume"])
-    probabilities = np.empty((len(paths), len(labels)), np.float32)
-    raised = np.empty((len(paths), len(labels), len(places)), np.float32)
-    volume = np.empty((len(paths), len(places)), np.float32)
-    slice_sums: Float[np.ndarray, "label slice"] | None = None
-    for row, path in enumerate(paths):
+    counted: list[Path] = []
+    doubted: list[Path] = []
+    probabilities, raised, volume, slice_scores = [], [], [], []
+    for row, path in enumerate(every):
         summary = _summary(path)
         of_label = {finding["label"]: finding for finding in summary["findings"]}
         if summary["provenance"]["model_sha256"] != model or set(of_label) != set(labels):
             raise ReadError(
-                f"{path.parent.name} and {paths[0].parent.name} are explained by other models "
+                f"{path.parent.name} and {every[0].parent.name} are explained by other models "
                 f"or for other labels: give a folder with one model's explanations"
             )
+        on_progress("reading explanations", row + 1, len(every))
+        is_doubted = any(not mask["trusted"] for mask in summary["organs"]["masks"].values())
+        if is_doubted:
+            doubted.append(path)
+        if is_doubted and require_trusted:
+            continue
+        counted.append(path)
         found = [of_label[label] for label in labels]
-        probabilities[row] = [finding["probability"] for finding in found]
-        raised[row] = [_by_place(finding, places) for finding in found]
-        volume[row] = [summary["organs"]["map_volume"][place] for place in places]
-        scores = np.array([finding["slice_scores"] or [] for finding in found])
-        slice_sums = scores if slice_sums is None else slice_sums + scores
-        on_progress("reading explanations", row + 1, len(paths))
-    assert slice_sums is not None, "there is a first summary"
+        probabilities.append([finding["probability"] for finding in found])
+        raised.append([_by_place(finding, places) for finding in found])
+        volume.append([summary["organs"]["map_volume"][place] for place in places])
+        slice_scores.append([finding["slice_scores"] or [] for finding in found])
+    if not counted:
+        raise ReadError(
+            f"in none of the {len(every)} scans below {folder} are all organs trusted: look at "
+            f"their masks, or go without --require-trusted"
+        )
     return Evidence(
         model=first["provenance"]["model"],
-        scans=tuple(path.parent.relative_to(folder).as_posix() for path in paths),
+        scans=_names(counted, folder),
         labels=labels,
         places=places,
-        probabilities=probabilities,
-        raised=raised,
-        volume=volume,
-        slice_scores=slice_sums / len(paths),
+        probabilities=np.array(probabilities, np.float32),
+        raised=np.array(raised, np.float32),
+        volume=np.array(volume, np.float32),
+        slice_scores=np.mean(slice_scores, axis=0),
+        doubted=() if require_trusted else _names(doubted, folder),
+        left_out=_names(doubted, folder) if require_trusted else (),
     )
+
+
+def _names(paths: Sequence[Path], folder: Path) -> tuple[str, ...]:
+    return tuple(path.parent.relative_to(folder).as_posix() for path in paths)
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def write_evidence(
         "scans": len(evidence.scans),
         "alarms": {row["label"]: row["alarm"] for row in labels if row["alarm"]},
         "outliers": len(outliers),
+        "organs_doubted": list(evidence.doubted),
+        "left_out": list(evidence.left_out),
         "map_volume": dict(
             zip(evidence.places, evidence.volume.mean(axis=0).tolist(), strict=True)
         ),
@@ -70,6 +72,7 @@ def _page(evidence: Evidence, summary: Row, tables: dict[str, list[Row]]) -> str
         if slices.size
         else "",
         caveat=WHAT_AN_ALARM_SAYS,
+        doubts=evidence.note,
         outlying=OUTLIER_Z,
         most=_MOST_OUTLIERS,
     )

@@ -145,7 +145,7 @@ def main() -> None:
     chests = int(sys.argv[2]) if len(sys.argv) > 2 else 6
     print(f"\n## Painted chests, seeds from {first}, {chests} of each kind\n\n{hardware()}\n")
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for method in ("robust", "published"):
+        for method in sys.argv[3:] or ("robust", "published"):
             total: Counter[str] = Counter()
             rows = []
             for kind in KINDS:

@@ -9,7 +9,10 @@ from scipy import ndimage
 
 from hirescam.ct.volume import Volume
 from hirescam.organs.disease import coarse_chest
-from hirescam.organs.masks import ORGANS, OrganMasks, Verdict
+from hirescam.organs.lungs import airways, body, enclosed_air, free_air_hu, largest
+from hirescam.organs.masks import ORGANS, OrganMasks, Verdict, to_reading_order
+from hirescam.organs.mediastinum import mediastinum
+from hirescam.organs.sides import midplane
 from hirescam.organs.work_grid import (
     BONE_HU,
     COARSE_ML,
@@ -21,6 +24,7 @@ from hirescam.organs.work_grid import (
     Field,
     Mask,
     coarse,
+    work_grid,
 )
 
 DENSE_HU = -300
@@ -30,6 +34,7 @@ SIZE_ML = {
     "left_lung": (600.0, 4500.0),
     "mediastinum": (300.0, 3000.0),
 }
+LEAST_LUNGS_ML = 100.0  # less tells nothing of a chest
 LEAST_CAGE_MM = 200.0
 ADULT_CAGE_MM = 240.0
 """Width of the bones around the lungs from which sizes are an adult's; below, as its cube."""
@@ -138,6 +143,7 @@ def more_doubts(
     above = np.arange(len(codes))[:, None, None] <= np.quantile(np.nonzero(either)[0], 0.9)
     near = ndimage.binary_dilation(either, iterations=3)
     left_out = air & ~either & ~tubes & above & (codes == 0)
+    left_out = ndimage.binary_opening(left_out)  # a rim is where masks may differ
     pieces, count = ndimage.label(left_out)
     touching = np.bincount(pieces[near & left_out], minlength=count + 1) > 0
     touching[0] = False
@@ -231,7 +237,42 @@ def judged_on_scan(volume: Volume, masks: OrganMasks) -> OrganMasks:
             verdicts[organ] = replace(
                 verdicts[organ], reasons=(*verdicts[organ].reasons, reason)
             )
+    for organ, more in _doubts_on_work_grid(volume, masks).items():
+        verdict = verdicts.get(organ, Verdict())
+        if volumes_ml[organ] and not verdict.heuristic:
+            verdicts[organ] = replace(verdict, reasons=(*verdict.reasons, *more))
     return replace(masks, verdicts=verdicts)
+
+
+def _doubts_on_work_grid(volume: Volume, masks: OrganMasks) -> dict[str, tuple[str, ...]]:
+    """What masks leave out of the chest that they lie in; nothing where there is no chest.
+
+    Lungs are judged beside the mediastinum that we find between them, so that one that was
+    drawn generously tells nothing against them.
+    """
+    lungs = [organ for organ in OTHER if organ in masks.organs]
+    if not lungs:
+        return {}
+    grid = work_grid(volume)
+    trunk = body(grid.hu, grid.seen)
+    air = enclosed_air(grid.hu, trunk, grid.seen)
+    named = np.zeros(volume.shape, np.uint8)
+    for code, organ in enumerate(ORGANS, start=1):
+        if organ in masks.organs:
+            named[masks.mask(organ)] = code
+    codes = grid.from_scan(to_reading_order(named, volume.affine))
+    both = codes * np.isin(codes, (RIGHT, LEFT))
+    if np.count_nonzero(both) * VOXEL_ML < LEAST_LUNGS_ML or not trunk.any():
+        return {}
+    tubes = airways(grid.hu, air, largest(air), free_air_hu(grid.hu, air)) & (codes == 0)
+    middle = midplane(grid.hu, trunk, both > 0, tubes)
+    between = mediastinum(grid.hu, both, trunk | tubes, middle)
+    ours = np.where(between & (both == 0), ORGANS.index("mediastinum") + 1, both)
+    doubts = more_doubts(grid.hu, ours.astype(np.uint8), trunk, air, tubes, middle)
+    if "mediastinum" in masks.organs:
+        theirs = more_doubts(grid.hu, codes, trunk, air, tubes, middle)
+        doubts["mediastinum"] = theirs["mediastinum"]
+    return {organ: doubts[organ] for organ in masks.organs if organ in doubts}
 
 
 def verdicts(measures: Measures) -> dict[str, Verdict]:

@@ -76,6 +76,21 @@ class WorkGrid:
         )
         return sitk.GetArrayFromImage(out)
 
+    def from_scan(self, codes: UInt8[np.ndarray, "_ _ _"]) -> Codes:
+        """For each work voxel, the code of the scan's voxel that holds its middle."""
+        image = sitk.GetImageFromArray(codes)
+        image.SetSpacing(self.scan.spacing_mm[::-1])
+        found = sitk.Resample(
+            image,
+            list(self.hu.shape[::-1]),
+            _to_scan(self.steps_mm, self.scan),
+            sitk.sitkNearestNeighbor,
+            (self.low_mm + STEP_MM / 2)[::-1].tolist(),
+            [STEP_MM] * 3,
+            np.eye(3).ravel().tolist(),
+        )
+        return sitk.GetArrayFromImage(found)
+
     def box_on_scan(self, box: Box) -> Box:
         """A box of work voxels as one of the scan's, as large and around the same place."""
         first, stop = (
